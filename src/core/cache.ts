@@ -1,0 +1,198 @@
+import type { CallOptions } from './call.js';
+import type { Duration } from './duration.js';
+import type { Level } from './outcome.js';
+
+/** How an entry is to be kept. What is left out comes from the keyspace or the configuration. */
+export interface EntryOptions {
+  /** How long it is fresh. */
+  readonly ttl?: Duration;
+  /** How long after that it may be served while a new one is fetched behind the caller's back. */
+  readonly staleWhileRevalidate?: Duration;
+  /** How long after that it may be served because the source fails. */
+  readonly staleIfError?: Duration;
+  readonly tags?: readonly string[];
+}
+
+export interface SetOptions extends EntryOptions, CallOptions {
+  /** When the data came about (a device's time, a row's time), in ms since the epoch or as a Date; the newer wins. */
+  readonly eventTime?: number | Date;
+}
+
+export interface LoadOptions<T = unknown> extends EntryOptions, CallOptions {
+  /** When what was loaded came about; left out, the moment the source was asked. */
+  readonly eventTimeOf?: (value: T) => number | Date | undefined;
+  /** How long it is remembered that the source has nothing; 0 means not at all. Default 5 s. */
+  readonly absentTtl?: Duration;
+  /** Ask the source whatever the cache holds. */
+  readonly refresh?: boolean;
+}
+
+/** What a loader is told. */
+export interface LoadCall {
+  /** Aborted at the deadline, and when every caller has given up. */
+  readonly signal: AbortSignal;
+  /** How long the load may take from now, in ms. */
+  readonly remainingMs: number;
+}
+
+export type Load<T> = (call: LoadCall) => Promise<T | undefined> | T | undefined;
+export type LoadMany<T> = (
+  missing: readonly string[],
+  call: LoadCall,
+) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>;
+
+/** What one level did with a write. `none`: there is no such level here. `superseded`: it has something newer. */
+export type WriteStatus = 'stored' | 'superseded' | 'skipped' | 'failed' | 'none';
+
+export interface WriteResult {
+  /** 40 hex digits; text order is version order. */
+  readonly version: string;
+  /** Hand it on to read your own write elsewhere. Opaque. */
+  readonly token: string;
+  readonly local: WriteStatus;
+  readonly distributed: WriteStatus;
+  readonly peer: WriteStatus;
+  /** What went wrong, for the levels that say `failed` or `skipped`. */
+  readonly errors: Readonly<Partial<Record<Level, Error>>>;
+}
+
+/** A value with all that is known about it. */
+export interface EntryInfo<T = unknown> {
+  readonly value: T | undefined;
+  /** The level that answered. */
+  readonly level: Level;
+  /** Since the entry was made at its source. */
+  readonly ageMs: number;
+  /** How long ago, at most, the answering level last knew it to be the newest. */
+  readonly boundMs: number;
+  readonly stale: boolean;
+  /** What remains of its TTL; 0 when stale. */
+  readonly ttlMs: number;
+  readonly version: string;
+  readonly tags: readonly string[];
+  readonly createdAt: Date;
+  readonly lastAccessed: Date;
+  readonly accessCount: number;
+  /** The node that wrote it: 12 hex digits, as `stats().nodeId` of that node says. */
+  readonly nodeId: string;
+}
+
+export interface LevelStats {
+  readonly hits: number;
+  readonly misses: number;
+  readonly errors: number;
+  readonly skipped: number;
+  /** In use here, in bytes and entries; undefined for a level that is elsewhere. */
+  readonly sizeBytes: number | undefined;
+  readonly entries: number | undefined;
+  /** Whether it answered when it was last asked. */
+  readonly healthy: boolean;
+}
+
+export interface CacheStats {
+  readonly nodeId: string;
+  readonly city: string;
+  readonly reads: number;
+  readonly hits: number;
+  readonly misses: number;
+  /** Shares of all reads, 0 to 1, that each level answered. */
+  readonly l1HitRate: number;
+  readonly l2HitRate: number;
+  readonly l3HitRate: number;
+  readonly overallHitRate: number;
+  readonly avgResponseTimeMs: number;
+  readonly loads: number;
+  readonly loadErrors: number;
+  readonly staleServed: number;
+  /** Times from the future that were clamped. */
+  readonly clampedEventTimes: number;
+  readonly levels: Readonly<Partial<Record<Level, LevelStats>>>;
+}
+
+/** What `on` can listen to. */
+export interface CacheEvents {
+  /** A level failed or was skipped; at most one per level and second. */
+  readonly 'level-error': { readonly level: Level; readonly error: Error };
+  /** A level that had failed answers again. */
+  readonly 'level-recovered': { readonly level: Level };
+  /** Written or removed, here or (when a feed says so) elsewhere. */
+  readonly changed: { readonly key: string; readonly version: string; readonly by: 'here' | 'elsewhere' };
+  /** A tag, a pattern or everything was invalidated. */
+  readonly invalidated: { readonly scope: 'all' | 'partition' | 'tag' | 'pattern'; readonly subject: string };
+  /** A background refresh failed; what was there is kept. */
+  readonly 'refresh-error': { readonly key: string; readonly error: Error };
+}
+
+/** A typed view on one kind of entry. */
+export interface Keyspace<Id, T> {
+  readonly name: string;
+  key(id: Id): string;
+  get(id: Id, call?: CallOptions): Promise<T | undefined>;
+  getMany(ids: readonly Id[], call?: CallOptions): Promise<Map<Id, T>>;
+  set(id: Id, value: T, options?: SetOptions): Promise<WriteResult>;
+  delete(id: Id, call?: CallOptions): Promise<WriteResult>;
+  /** Loads what is not cached yet; resolves with how many were loaded. */
+  warm(ids: readonly Id[], call?: CallOptions): Promise<number>;
+}
+
+export interface KeyspaceDefinition<Id, T> {
+  /** As it appears in errors and metrics. */
+  readonly name: string;
+  readonly key: (id: Id) => string;
+  /** How long a value is kept; may depend on it. Left out: the configured defaults. */
+  readonly lifetime?: (value: T, id: Id) => EntryOptions;
+  readonly tags?: (id: Id, value: T) => readonly string[];
+  /** When the data of a value came about. */
+  readonly version?: (value: T) => number | Date | undefined;
+  /** Values of the ids that exist; asked once for all that are missing. */
+  readonly load?: (ids: readonly Id[], call: LoadCall) => Promise<ReadonlyMap<Id, T>>;
+  readonly absentTtl?: Duration;
+}
+
+/**
+ * A multi-level cache. Every asynchronous method is bounded by its deadline (`call.deadline`, else the configured
+ * one) and can be given up with an `AbortSignal`. Bad arguments reject with a `CacheError` before anything changes; a
+ * level that is down never makes a read or a write reject.
+ */
+export interface Cache extends AsyncDisposable {
+  /** The value of this process's memory, if it is fresh. Synchronous: no other level is asked. */
+  peek<T = unknown>(key: string): T | undefined;
+  /** The value from the nearest level that has it, or undefined. */
+  get<T = unknown>(key: string, call?: CallOptions): Promise<T | undefined>;
+  getEntry<T = unknown>(key: string, call?: CallOptions): Promise<EntryInfo<T> | undefined>;
+  /** The values of the keys that have one. */
+  getMany<T = unknown>(keys: readonly string[], call?: CallOptions): Promise<Map<string, T>>;
+  /**
+   * The value, loaded and kept when no level has it. Concurrent callers share one load, and its failure.
+   * @throws CacheError `load-failed` with the loader's error as cause, when no copy may stand in for it
+   */
+  getOrLoad<T = unknown>(key: string, load: Load<T>, options?: LoadOptions<T>): Promise<T | undefined>;
+  /** As `getOrLoad`, with one call of `loadMany` for all that no level has. */
+  getOrLoadMany<T = unknown>(
+    keys: readonly string[],
+    loadMany: LoadMany<T>,
+    options?: LoadOptions<T>,
+  ): Promise<Map<string, T>>;
+  /** Stores a value in every level, each only if it is newer than what it holds. Resolves with what each level did. */
+  set(key: string, value: unknown, options?: SetOptions): Promise<WriteResult>;
+  setMany(entries: readonly (readonly [key: string, value: unknown, options?: SetOptions])[]): Promise<WriteResult[]>;
+  /** `set` with the version of a source: an event time, or the text of a version. */
+  setIfNewer(key: string, value: unknown, version: number | string, options?: SetOptions): Promise<WriteResult>;
+  delete(key: string, call?: CallOptions): Promise<WriteResult>;
+  deleteMany(keys: readonly string[], call?: CallOptions): Promise<WriteResult[]>;
+  /** Nothing with this tag that was filled before is served any more. The cost does not depend on how many there are. */
+  deleteByTag(tag: string, call?: CallOptions): Promise<WriteResult>;
+  /** The same for a glob over keys: `vehicle:trips:42:*`, `route:*:42`. */
+  deleteByPattern(pattern: string, call?: CallOptions): Promise<WriteResult>;
+  /** The same for everything. */
+  clear(call?: CallOptions): Promise<WriteResult>;
+  has(key: string, call?: CallOptions): Promise<boolean>;
+  /** Gives an entry a new TTL from now; false when there is none. */
+  touch(key: string, ttl: Duration, call?: CallOptions): Promise<boolean>;
+  keyspace<Id, T>(definition: KeyspaceDefinition<Id, T>): Keyspace<Id, T>;
+  stats(): CacheStats;
+  /** @returns what stops listening */
+  on<E extends keyof CacheEvents>(event: E, listener: (detail: CacheEvents[E]) => void): () => void;
+  /** Ends what is in flight within its deadlines and gives everything back. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,88 @@
+import type { Clock } from './clock.js';
+import { type Duration, positiveDurationMs } from './duration.js';
+import { CacheError, toError } from './errors.js';
+
+/** Why a level is asked; a level may treat background work with less urgency. */
+export type CallReason = 'read' | 'write' | 'refresh' | 'warm-up' | 'probe';
+
+/** What travels with every request down the ladder. */
+export interface Call {
+  /** Monotonic instant after which nobody waits any more. */
+  readonly deadlineAtMs: number;
+  /** Given up by the caller. */
+  readonly signal: AbortSignal | undefined;
+  readonly reason: CallReason;
+}
+
+/** What a caller may say about one operation. */
+export interface CallOptions {
+  /** How long to wait at most. */
+  readonly deadline?: Duration;
+  readonly signal?: AbortSignal;
+}
+
+/** @throws CacheError `invalid-ttl` for a deadline that is not a positive duration. */
+export function startCall(clock: Clock, options: CallOptions | undefined, defaultMs: number, reason: CallReason): Call {
+  const waitMs = options?.deadline === undefined ? defaultMs : positiveDurationMs(options.deadline, 'deadline');
+  return { deadlineAtMs: clock.monotonicMs() + waitMs, signal: options?.signal, reason };
+}
+
+/** The same call with a nearer deadline: at most `sliceMs` from now. */
+export function sliceCall(clock: Clock, call: Call, sliceMs: number): Call {
+  const deadlineAtMs = Math.min(call.deadlineAtMs, clock.monotonicMs() + sliceMs);
+  return deadlineAtMs === call.deadlineAtMs ? call : { ...call, deadlineAtMs };
+}
+
+export function remainingMs(clock: Clock, call: Call): number {
+  return call.deadlineAtMs - clock.monotonicMs();
+}
+
+/**
+ * Waits for `work` no longer than the call allows. The work itself is not stopped: what it does afterwards is nobody's
+ * wait any more, and its late rejection is swallowed.
+ * @param name what is waited for, as it appears in the error
+ * @throws CacheError `deadline` or `aborted`
+ */
+export function waitWithin<T>(clock: Clock, call: Call, name: string, work: Promise<T>): Promise<T> {
+  const leftMs = remainingMs(clock, call);
+  const signal = call.signal;
+  if (leftMs <= 0 || signal?.aborted === true) {
+    work.catch(ignore);
+    return Promise.reject(signal?.aborted === true ? abortedError(name, signal) : deadlineError(name));
+  }
+  return new Promise<T>((resolve, reject) => {
+    const settle = () => {
+      cancel();
+      signal?.removeEventListener('abort', onAbort);
+    };
+    const onAbort = () => {
+      settle();
+      reject(abortedError(name, signal));
+    };
+    const cancel = clock.schedule(leftMs, () => {
+      settle();
+      reject(deadlineError(name));
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+    work.then(
+      (value) => {
+        settle();
+        resolve(value);
+      },
+      (thrown: unknown) => {
+        settle();
+        reject(toError(thrown));
+      },
+    );
+  });
+}
+
+export function deadlineError(name: string): CacheError {
+  return new CacheError('deadline', `${name} did not answer before the deadline of the call`);
+}
+
+export function abortedError(name: string, signal: AbortSignal | undefined): CacheError {
+  return new CacheError('aborted', `the caller gave up while waiting for ${name}`, { cause: signal?.reason });
+}
+
+function ignore(): void {}

@@ -1,0 +1,114 @@
+import { compareHlc, type Hlc, laterHlc } from './hlc.js';
+import { compareVersions, newerVersion, type Version } from './version.js';
+
+/** `value`: there is one. `absent`: the source was asked and has none. `tombstone`: deleted. */
+export type EntryKind = 'value' | 'absent' | 'tombstone';
+
+/** Why an entry is written: `set` tells the cache something new, `fill` copies what a source or a slower level said. */
+export type WriteMode = 'set' | 'fill';
+
+/**
+ * What a level keeps under a key. Immutable. All instants are wall time of the city, in ms since the epoch.
+ *
+ * Two orders live side by side and are never mixed. `version` is the order of the data. `fillStart` and `fence` are
+ * the order of knowledge: an entry is dead unless it was filled after its fence.
+ */
+export interface Entry {
+  readonly kind: EntryKind;
+  /** The encoded value; empty unless `kind` is `value`. Never changed after it was handed over. */
+  readonly payload: Uint8Array;
+  readonly version: Version;
+  /** For a fill, the reading taken before the source was asked; for a set, the reading at which it was issued. */
+  readonly fillStart: Hlc;
+  /** The latest delete known of this key; what was filled at or before it stays deleted. */
+  readonly fence: Hlc;
+  readonly createdAtMs: number;
+  /** Fresh before this instant, stale from it on. */
+  readonly freshUntilMs: number;
+  /** How long after `freshUntilMs` it may be served while a new one is fetched. */
+  readonly staleWhileRevalidateMs: number;
+  /** How long after `freshUntilMs` it may be served because the source fails. */
+  readonly staleIfErrorMs: number;
+  readonly tags: readonly string[];
+}
+
+export const NO_PAYLOAD: Uint8Array = new Uint8Array(0);
+export const NO_TAGS: readonly string[] = Object.freeze([]);
+
+/** The instant at which an entry is of no more use to anybody. */
+export function deadAtMs(entry: Entry): number {
+  return entry.freshUntilMs + Math.max(entry.staleWhileRevalidateMs, entry.staleIfErrorMs);
+}
+
+/** Fresh: within its TTL. Stale: past it but within a stale window. Dead: past both. */
+export function freshness(entry: Entry, wallMs: number): 'fresh' | 'stale' | 'dead' {
+  if (wallMs < entry.freshUntilMs) return 'fresh';
+  return wallMs < deadAtMs(entry) ? 'stale' : 'dead';
+}
+
+/** What a delete leaves: the fence, and the newest data version that was known. */
+export function tombstone(fence: Hlc, known: Version, wallMs: number, keptMs: number): Entry {
+  return {
+    kind: 'tombstone',
+    payload: NO_PAYLOAD,
+    version: known,
+    fillStart: known.hlc,
+    fence,
+    createdAtMs: wallMs,
+    freshUntilMs: wallMs + keptMs,
+    staleWhileRevalidateMs: 0,
+    staleIfErrorMs: 0,
+    tags: NO_TAGS,
+  };
+}
+
+/** What a level holds after a write, and whether the write is what a reader will see. */
+export interface Merged {
+  readonly entry: Entry;
+  readonly accepted: boolean;
+}
+
+/**
+ * Which of two entries of one key a level keeps. `current` must not be dead or below a floor (pass undefined then).
+ *
+ * Sets and deletes form a join semilattice: the state is (latest fence, newest version), and its value shows only
+ * if it was issued after the fence. So any order of arrival, repeated or not, ends in the same state, and a delayed
+ * set cannot bring back what was deleted. A delete leaves the newest version known behind, so that older data issued
+ * later stays out, while newer data, even dated before the delete, comes in.
+ *
+ * A fill adds no knowledge of the data; it only has to be asked for after the fence. Against a tombstone its
+ * version does not matter (the source is the truth about what exists); against a live entry it must be newer, or the
+ * same data asked for later.
+ */
+export function mergeEntries(current: Entry | undefined, incoming: Entry, mode: WriteMode): Merged {
+  if (current === undefined) return { entry: incoming, accepted: true };
+  const fence = laterHlc(current.fence, incoming.fence);
+  if (mode === 'fill' && incoming.kind !== 'tombstone') return mergeFill(current, incoming, fence);
+
+  const newer = compareVersions(incoming.version, current.version);
+  const top = newer > 0 || (newer === 0 && current.kind === 'tombstone') ? incoming : current;
+  if (compareHlc(top.fillStart, fence) > 0 && top.kind !== 'tombstone') {
+    const entry = sameFence(top, fence);
+    return { entry, accepted: top === incoming };
+  }
+  const latest = compareHlc(incoming.fence, current.fence) > 0 ? incoming : current;
+  const version = newerVersion(current.version, incoming.version);
+  const entry: Entry = {
+    ...tombstone(fence, version, latest.createdAtMs, 0),
+    freshUntilMs: Math.max(current.freshUntilMs, incoming.freshUntilMs),
+  };
+  return { entry, accepted: incoming.kind === 'tombstone' && compareHlc(incoming.fence, fence) >= 0 };
+}
+
+function mergeFill(current: Entry, incoming: Entry, fence: Hlc): Merged {
+  const refused = { entry: sameFence(current, fence), accepted: false };
+  if (compareHlc(incoming.fillStart, fence) <= 0) return refused;
+  const newer = compareVersions(incoming.version, current.version);
+  const later = compareHlc(incoming.fillStart, current.fillStart);
+  const passes = current.kind === 'tombstone' || newer > 0 || (newer === 0 && later > 0);
+  return passes ? { entry: sameFence(incoming, fence), accepted: true } : refused;
+}
+
+function sameFence(entry: Entry, fence: Hlc): Entry {
+  return entry.fence === fence ? entry : { ...entry, fence };
+}

@@ -1,0 +1,20 @@
+import type { Call } from './call.js';
+import type { Floor } from './floors.js';
+import type { WriteOutcome } from './outcome.js';
+import type { Version } from './version.js';
+
+/** Something that happened to what other nodes share with us. */
+export type Change =
+  /** The entry of `key` was written or deleted, and what the level keeps now has this version. */
+  | { readonly kind: 'entry'; readonly key: string; readonly version: Version }
+  | { readonly kind: 'floor'; readonly floor: Floor }
+  /** Changes of a partition (of all, when left out) may have been lost: nothing that is held of it can be trusted. */
+  | { readonly kind: 'gap'; readonly partition?: number };
+
+/** How changes made elsewhere reach this process, and how floors raised here reach the others. */
+export interface Feed {
+  /** Every change from now on; set once, before the first read. */
+  listen(onChange: (change: Change) => void): void;
+  /** Makes a floor known to every node that shares this feed. Never rejects. */
+  raise(floor: Floor, call: Call): Promise<WriteOutcome>;
+}

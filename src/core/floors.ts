@@ -1,0 +1,135 @@
+import { compileGlob, type Glob } from './glob.js';
+import { compareHlc, HLC_ZERO, type Hlc, laterHlc } from './hlc.js';
+import { partitionOf } from './key.js';
+
+/** What a floor is about. `subject` is the tag, the pattern or the partition number; empty for everything. */
+export interface Floor {
+  readonly scope: 'all' | 'partition' | 'tag' | 'pattern';
+  readonly subject: string;
+  /** Nothing filled at or before this reading may be served. */
+  readonly hlc: Hlc;
+}
+
+/** Most floors kept one by one. Beyond it the older half becomes one floor over everything: safe, and bounded. */
+export const FLOORS_MAX = 4_096;
+
+/** Everything a floor check needs to know of an entry. */
+export interface Filled {
+  readonly fillStart: Hlc;
+  readonly tags: readonly string[];
+}
+
+interface PatternFloor {
+  readonly glob: Glob;
+  hlc: Hlc;
+}
+
+/**
+ * The floors known to this process. Raising one is O(1) whatever the number of entries; they are checked when an
+ * entry is about to be served. `epoch` grows with every floor that is raised, so that whoever keeps entries can
+ * remember up to where one was checked and compare two numbers on the next hit.
+ */
+export class Floors {
+  #epoch = 0;
+  #all: Hlc = HLC_ZERO;
+  readonly #partitions = new Map<number, Hlc>();
+  readonly #tags = new Map<string, Hlc>();
+  readonly #patterns = new Map<string, PatternFloor>();
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get size(): number {
+    return this.#partitions.size + this.#tags.size + this.#patterns.size;
+  }
+
+  /**
+   * Raises a floor; one that is known to be as high already changes nothing.
+   * @returns whether it was news
+   * @throws CacheError `invalid-pattern` for a malformed pattern
+   */
+  raise(floor: Floor): boolean {
+    if (compareHlc(floor.hlc, this.#known(floor)) <= 0) return false;
+    switch (floor.scope) {
+      case 'all':
+        this.#raiseAll(floor.hlc);
+        break;
+      case 'partition':
+        this.#partitions.set(Number(floor.subject), floor.hlc);
+        break;
+      case 'tag':
+        this.#tags.set(floor.subject, floor.hlc);
+        break;
+      case 'pattern': {
+        const known = this.#patterns.get(floor.subject);
+        if (known === undefined)
+          this.#patterns.set(floor.subject, { glob: compileGlob(floor.subject), hlc: floor.hlc });
+        else known.hlc = floor.hlc;
+        break;
+      }
+    }
+    this.#epoch += 1;
+    if (this.size > FLOORS_MAX) this.#fold();
+    return true;
+  }
+
+  /** Whether an entry was filled after every floor that covers it. */
+  passes(key: string, filled: Filled): boolean {
+    const at = filled.fillStart;
+    if (compareHlc(at, this.#all) <= 0) return false;
+    if (this.#partitions.size > 0) {
+      const floor = this.#partitions.get(partitionOf(key));
+      if (floor !== undefined && compareHlc(at, floor) <= 0) return false;
+    }
+    if (this.#tags.size > 0) {
+      for (const tag of filled.tags) {
+        const floor = this.#tags.get(tag);
+        if (floor !== undefined && compareHlc(at, floor) <= 0) return false;
+      }
+    }
+    for (const { glob, hlc } of this.#patterns.values()) {
+      if (compareHlc(at, hlc) <= 0 && glob.matches(key)) return false;
+    }
+    return true;
+  }
+
+  /** Every floor, for a node that starts and for the level that keeps them. */
+  list(): Floor[] {
+    const floors: Floor[] = [];
+    if (compareHlc(this.#all, HLC_ZERO) > 0) floors.push({ scope: 'all', subject: '', hlc: this.#all });
+    for (const [partition, hlc] of this.#partitions) {
+      floors.push({ scope: 'partition', subject: String(partition), hlc });
+    }
+    for (const [tag, hlc] of this.#tags) floors.push({ scope: 'tag', subject: tag, hlc });
+    for (const [pattern, { hlc }] of this.#patterns) floors.push({ scope: 'pattern', subject: pattern, hlc });
+    return floors;
+  }
+
+  #known(floor: Floor): Hlc {
+    switch (floor.scope) {
+      case 'all':
+        return this.#all;
+      case 'partition':
+        return laterHlc(this.#all, this.#partitions.get(Number(floor.subject)) ?? HLC_ZERO);
+      case 'tag':
+        return laterHlc(this.#all, this.#tags.get(floor.subject) ?? HLC_ZERO);
+      case 'pattern':
+        return laterHlc(this.#all, this.#patterns.get(floor.subject)?.hlc ?? HLC_ZERO);
+    }
+  }
+
+  #raiseAll(hlc: Hlc): void {
+    this.#all = hlc;
+    for (const [partition, floor] of this.#partitions)
+      if (compareHlc(floor, hlc) <= 0) this.#partitions.delete(partition);
+    for (const [tag, floor] of this.#tags) if (compareHlc(floor, hlc) <= 0) this.#tags.delete(tag);
+    for (const [pattern, floor] of this.#patterns) if (compareHlc(floor.hlc, hlc) <= 0) this.#patterns.delete(pattern);
+  }
+
+  #fold(): void {
+    const inOrder = this.list().sort((a, b) => compareHlc(a.hlc, b.hlc));
+    const median = inOrder[inOrder.length >> 1];
+    if (median !== undefined) this.#raiseAll(median.hlc);
+  }
+}

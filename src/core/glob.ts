@@ -1,0 +1,85 @@
+import { CacheError } from './errors.js';
+import { checkText, KEY_BYTES_MAX } from './key.js';
+
+/** Most wildcards in one pattern; each costs a little at every read that the pattern is checked against. */
+const WILDCARDS_MAX = 8;
+
+/** A compiled key pattern. */
+export interface Glob {
+  readonly pattern: string;
+  matches(key: string): boolean;
+}
+
+/**
+ * A glob over keys: `*` stands for any run of characters, also none and also across `:`; `?` for exactly one that is
+ * not `:`; `\` takes the next character as it is. `vehicle:trips:42:*` has every trip of vehicle 42,
+ * `route:*:42` every route entry of it.
+ *
+ * Matches in O(key x pattern) at worst, without backtracking into exponential time (the greedy two-pointer walk).
+ * @throws CacheError `invalid-pattern` for an empty or too long one, a dangling `\`, or more than 8 wildcards.
+ */
+export function compileGlob(pattern: string): Glob {
+  checkText(pattern, 'pattern', 'invalid-pattern', KEY_BYTES_MAX);
+  const tokens: (string | typeof ANY | typeof ONE)[] = [];
+  let wildcards = 0;
+  for (let i = 0; i < pattern.length; i++) {
+    const unit = pattern[i] as string;
+    if (unit === '\\') {
+      i += 1;
+      const literal = pattern[i];
+      if (literal === undefined) {
+        throw new CacheError('invalid-pattern', `pattern ${JSON.stringify(pattern)} ends in a lone backslash`, {
+          field: 'pattern',
+        });
+      }
+      tokens.push(literal);
+    } else if (unit === '*') {
+      if (tokens.at(-1) !== ANY) {
+        tokens.push(ANY);
+        wildcards += 1;
+      }
+    } else if (unit === '?') {
+      tokens.push(ONE);
+      wildcards += 1;
+    } else {
+      tokens.push(unit);
+    }
+  }
+  if (wildcards > WILDCARDS_MAX) {
+    throw new CacheError(
+      'invalid-pattern',
+      `pattern ${JSON.stringify(pattern)} has ${wildcards} wildcards: at most ${WILDCARDS_MAX} are allowed`,
+      { field: 'pattern' },
+    );
+  }
+  return { pattern, matches: (key) => matchTokens(tokens, key) };
+}
+
+const ANY = Symbol('any run of characters');
+const ONE = Symbol('one character of a segment');
+
+function matchTokens(tokens: readonly (string | symbol)[], key: string): boolean {
+  let token = 0;
+  let at = 0;
+  let starToken = -1;
+  let starAt = 0;
+  while (at < key.length) {
+    const wanted = tokens[token];
+    if (wanted === ANY) {
+      starToken = token;
+      starAt = at;
+      token += 1;
+    } else if (wanted !== undefined && (wanted === ONE ? key[at] !== ':' : wanted === key[at])) {
+      token += 1;
+      at += 1;
+    } else if (starToken >= 0) {
+      token = starToken + 1;
+      starAt += 1;
+      at = starAt;
+    } else {
+      return false;
+    }
+  }
+  while (tokens[token] === ANY) token += 1;
+  return token === tokens.length;
+}

@@ -1,0 +1,36 @@
+import type { Entry, WriteMode } from './entry.js';
+import type { WriteOutcome } from './outcome.js';
+
+/** Told apart from every value, `undefined` (an absent entry) among them. */
+export const NOT_HERE: unique symbol = Symbol('not here');
+
+/** An entry of this process with what is known about its use. */
+export interface LocalEntry {
+  /** Its payload is empty: `value` holds it decoded. */
+  readonly entry: Entry;
+  readonly value: unknown;
+  /** Wall ms of the last read of it, and how many there were since it came here. */
+  readonly lastAccessedMs: number;
+  readonly accessCount: number;
+  /** Wall ms at which this copy was put or confirmed here. */
+  readonly heldSinceMs: number;
+}
+
+/**
+ * The level in this process: synchronous, and the only one that keeps decoded values. It applies floors itself: what
+ * is below one is not here.
+ */
+export interface LocalTier {
+  /** The value when it is fresh (undefined for an absent entry), else `NOT_HERE`. The hit path: allocates nothing. */
+  read(key: string): unknown;
+  /** What is here, fresh, stale or a tombstone, but not dead nor below a floor. Does not count as a use. */
+  find(key: string): LocalEntry | undefined;
+  /** Keeps the newer (`mergeEntries`). May decline silently to keep what it has no room for. */
+  put(key: string, entry: Entry, mode: WriteMode): WriteOutcome;
+  /** Forgets the copy here; says nothing about the entry elsewhere. */
+  drop(key: string): void;
+  /** Forgets every copy of a partition, or all of them. */
+  dropAll(partition?: number): void;
+  readonly sizeBytes: number;
+  readonly entries: number;
+}

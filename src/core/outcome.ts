@@ -1,0 +1,29 @@
+import type { Entry } from './entry.js';
+import type { Version } from './version.js';
+
+/** The levels, nearest first: this process, the city's Redis, the peers, a sister city, the source. */
+export type Level = 'local' | 'distributed' | 'peer' | 'sister' | 'source';
+
+/** Why a rung was not asked. */
+export type SkipReason = 'breaker-open' | 'overloaded' | 'no-time' | 'not-ready' | 'no-owner';
+
+/**
+ * What a rung answers for one key. Miss, skipped and failed are three things: a miss is knowledge ("I do not have
+ * it"), a skip and a failure are not, and only after a miss may the rung be filled.
+ */
+export type Outcome =
+  | { readonly kind: 'found'; readonly entry: Entry }
+  | { readonly kind: 'miss' }
+  | { readonly kind: 'skipped'; readonly why: SkipReason }
+  | { readonly kind: 'failed'; readonly error: Error };
+
+export const MISS: Outcome = Object.freeze({ kind: 'miss' });
+
+/** What a level did with a write. `superseded`: it keeps something newer, `by` when it says what. */
+export type WriteOutcome =
+  | { readonly kind: 'stored' }
+  | { readonly kind: 'superseded'; readonly by?: Version }
+  | { readonly kind: 'skipped'; readonly why: SkipReason }
+  | { readonly kind: 'failed'; readonly error: Error };
+
+export const STORED: WriteOutcome = Object.freeze({ kind: 'stored' });

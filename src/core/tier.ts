@@ -1,0 +1,29 @@
+import type { Call } from './call.js';
+import type { Entry, WriteMode } from './entry.js';
+import type { Level, Outcome, WriteOutcome } from './outcome.js';
+
+/**
+ * Anything that can be asked for entries. Answers are in the order of the keys. It never rejects: what goes wrong is
+ * an outcome, so that nothing can be mistaken for a miss. It answers within the deadline of the call.
+ */
+export interface Rung {
+  readonly level: Level;
+  read(keys: readonly string[], call: Call): Promise<readonly Outcome[]>;
+}
+
+/** One entry to keep; a delete is a tombstone in mode `set`. */
+export interface Write {
+  readonly key: string;
+  readonly entry: Entry;
+  readonly mode: WriteMode;
+}
+
+/**
+ * A rung that keeps what it is given. Its one write verb keeps the newer (`mergeEntries`), atomically per key.
+ * Tombstones are found like any entry. Dead entries are misses; stale ones are found. Floors are not its concern.
+ */
+export interface Tier extends Rung {
+  write(writes: readonly Write[], call: Call): Promise<readonly WriteOutcome[]>;
+  /** Gives back what it holds open; what is in flight ends within its deadline. */
+  close(): Promise<void>;
+}
