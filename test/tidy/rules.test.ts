@@ -220,6 +220,12 @@ const samples: readonly Sample[] = [
     },
   },
   {
+    rule: 'src hides members with #, not with a modifier',
+    bad: { 'src/core/a.ts': 'class A {\n  private b = 1;\n  public static c(): void {}\n}' },
+    says: ['src/core/a.ts:2 private member', 'src/core/a.ts:3 public member'],
+    good: { 'src/core/a.ts': 'class A {\n  #b = 1;\n  protected c = 2;\n  private constructor() {}\n}' },
+  },
+  {
     rule: 'src has no default exports',
     bad: {
       'src/core/a.ts': 'export default 1;',

@@ -62,6 +62,27 @@ const noParameterProperty: Rule = {
     ),
 };
 
+const hashPrivate: Rule = {
+  name: 'src hides members with #, not with a modifier',
+  check: (sources) =>
+    eachNode(product(sources), (node) => {
+      // A constructor has no name to put a # before, so there `private` is the only way.
+      if (!ts.isClassElement(node) || ts.isConstructorDeclaration(node)) return undefined;
+      const modifier = [ts.SyntaxKind.PrivateKeyword, ts.SyntaxKind.PublicKeyword].find((kind) =>
+        hasModifier(node, kind),
+      );
+      if (modifier === undefined) return undefined;
+      return {
+        wrong: `${ts.tokenToString(modifier)} member`,
+        todo: 'name it #member, or leave it public without a word',
+      };
+    }),
+};
+
+function hasModifier(node: ts.Node, kind: ts.SyntaxKind): boolean {
+  return ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some((modifier) => modifier.kind === kind);
+}
+
 const noDefaultExport: Rule = {
   name: 'src has no default exports',
   check: (sources) =>
@@ -75,7 +96,7 @@ function exportsDefault(node: ts.Node): boolean {
   if (ts.isExportSpecifier(node)) return node.name.text === 'default';
   return (
     (ts.isFunctionDeclaration(node) || ts.isClassDeclaration(node) || ts.isInterfaceDeclaration(node)) &&
-    (ts.getCombinedModifierFlags(node) & ts.ModifierFlags.Default) !== 0
+    hasModifier(node, ts.SyntaxKind.DefaultKeyword)
   );
 }
 
@@ -163,6 +184,7 @@ export const styleRules: readonly Rule[] = [
   noAny,
   noEnum,
   noParameterProperty,
+  hashPrivate,
   noDefaultExport,
   noSkippedTest,
   shortFiles,
