@@ -1,0 +1,67 @@
+/**
+ * The servers that tests work with. One Redis Cluster, one single Redis and one PostgreSQL are started per run, by
+ * global-setup.ts, if a test file of the run mentions this module or injects one of the names below. They are shared:
+ * a test takes a prefix or a database of its own, and does not flush, kill or reconfigure. A test that breaks Redis
+ * starts its own with `startOwnRedisCluster`.
+ */
+import { randomBytes } from 'node:crypto';
+import { inject } from 'vitest';
+import { createDatabase } from '../src/cli/servers/postgres.js';
+import { type RedisCluster, type RedisClusterOptions, startRedisCluster } from '../src/cli/servers/redis-cluster.js';
+import { findRedis, type RedisProgram } from '../src/cli/servers/redis-program.js';
+import { createWorkspace } from '../src/cli/servers/workspace.js';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** `127.0.0.1:port` of the six nodes, the primaries first. */
+    redisClusterNodes: string[];
+    /** `127.0.0.1:port`. */
+    redisSingle: string;
+    /** Of a database of the server; its user may create others. */
+    databaseUrl: string;
+  }
+}
+
+/** Redis for a test, or the reason why there is none. */
+export async function requireRedis(onProgress?: (line: string) => void): Promise<RedisProgram> {
+  const search = await findRedis({ onProgress });
+  if (!search.program) throw new Error(search.reason);
+  return search.program;
+}
+
+export interface OwnRedisCluster {
+  readonly cluster: RedisCluster;
+  /** Stops the nodes that still run and removes their folder. */
+  readonly stop: () => Promise<void>;
+}
+
+/** A Redis Cluster that the test may kill, freeze and flush as it likes. It takes about 2 s to start. */
+export async function startOwnRedisCluster(
+  options: Omit<RedisClusterOptions, 'program' | 'dir'> = {},
+): Promise<OwnRedisCluster> {
+  const program = await requireRedis();
+  const workspace = await createWorkspace();
+  try {
+    const cluster = await startRedisCluster({ ...options, program, dir: workspace.path });
+    return {
+      cluster,
+      stop: async () => {
+        await cluster.stop();
+        await workspace.remove();
+      },
+    };
+  } catch (error) {
+    await workspace.remove();
+    throw error;
+  }
+}
+
+/** An empty database on the shared PostgreSQL. */
+export function createOwnDatabase(): Promise<{ url: string; drop: () => Promise<void> }> {
+  return createDatabase(inject('databaseUrl'));
+}
+
+/** A key prefix that no other test uses. */
+export function makeOwnPrefix(): string {
+  return `test-${randomBytes(6).toString('hex')}:`;
+}
