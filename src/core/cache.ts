@@ -29,7 +29,7 @@ export interface LoadOptions<T = unknown> extends EntryOptions, CallOptions {
 
 /** What a loader is told. */
 export interface LoadCall {
-  /** Aborted at the deadline, and when every caller has given up. */
+  /** Aborted at the deadline of the load. */
   readonly signal: AbortSignal;
   /** How long the load may take from now, in ms. */
   readonly remainingMs: number;
@@ -77,6 +77,9 @@ export interface EntryInfo<T = unknown> {
   readonly nodeId: string;
 }
 
+/** `degraded`: some of its shards or peers do not answer. `out`: none does. */
+export type LevelState = 'ok' | 'degraded' | 'out';
+
 export interface LevelStats {
   readonly hits: number;
   readonly misses: number;
@@ -85,8 +88,7 @@ export interface LevelStats {
   /** In use here, in bytes and entries; undefined for a level that is elsewhere. */
   readonly sizeBytes: number | undefined;
   readonly entries: number | undefined;
-  /** Whether it answered when it was last asked. */
-  readonly healthy: boolean;
+  readonly state: LevelState;
 }
 
 export interface CacheStats {
@@ -111,10 +113,8 @@ export interface CacheStats {
 
 /** What `on` can listen to. */
 export interface CacheEvents {
-  /** A level failed or was skipped; at most one per level and second. */
-  readonly 'level-error': { readonly level: Level; readonly error: Error };
-  /** A level that had failed answers again. */
-  readonly 'level-recovered': { readonly level: Level };
+  /** A level, or a part of it (a shard, a peer), went out or came back. */
+  readonly 'level-changed': { readonly level: Level; readonly state: LevelState; readonly detail: string };
   /** Written or removed, here or (when a feed says so) elsewhere. */
   readonly changed: { readonly key: string; readonly version: string; readonly by: 'here' | 'elsewhere' };
   /** A tag, a pattern or everything was invalidated. */

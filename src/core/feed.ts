@@ -5,8 +5,11 @@ import type { Version } from './version.js';
 
 /** Something that happened to what other nodes share with us. */
 export type Change =
-  /** The entry of `key` was written or deleted, and what the level keeps now has this version. */
-  | { readonly kind: 'entry'; readonly key: string; readonly version: Version }
+  /**
+   * The entry of `key` was written, and what the level keeps now has this version; or it was `deleted`, and this is
+   * the newest data version that was known of it.
+   */
+  | { readonly kind: 'entry'; readonly key: string; readonly version: Version; readonly deleted: boolean }
   | { readonly kind: 'floor'; readonly floor: Floor }
   /** Changes of a partition (of all, when left out) may have been lost: nothing that is held of it can be trusted. */
   | { readonly kind: 'gap'; readonly partition?: number };

@@ -19,11 +19,12 @@ export type Outcome =
 
 export const MISS: Outcome = Object.freeze({ kind: 'miss' });
 
-/** What a level did with a write. `superseded`: it keeps something newer, `by` when it says what. */
+/** What a level did with a write. `superseded`: it keeps something newer, `by` when it says what. `none`: there is no such level. */
 export type WriteOutcome =
   | { readonly kind: 'stored' }
   | { readonly kind: 'superseded'; readonly by?: Version }
   | { readonly kind: 'skipped'; readonly why: SkipReason }
-  | { readonly kind: 'failed'; readonly error: Error };
+  | { readonly kind: 'failed'; readonly error: Error }
+  | { readonly kind: 'none' };
 
 export const STORED: WriteOutcome = Object.freeze({ kind: 'stored' });

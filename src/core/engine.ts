@@ -1,0 +1,371 @@
+import type {
+  Cache,
+  CacheEvents,
+  CacheStats,
+  EntryInfo,
+  Keyspace,
+  KeyspaceDefinition,
+  Load,
+  LoadMany,
+  LoadOptions,
+  SetOptions,
+  WriteResult,
+} from './cache.js';
+import { type Call, type CallOptions, startCall } from './call.js';
+import type { Codec } from './codec.js';
+import { type Duration, positiveDurationMs } from './duration.js';
+import type { Emitter } from './emitter.js';
+import type { Entry } from './entry.js';
+import { CacheError } from './errors.js';
+import { FeedIntake } from './feed-intake.js';
+import { compileGlob } from './glob.js';
+import { checkKey, checkTags } from './key.js';
+import { openKeyspace } from './keyspace.js';
+import type { Answer } from './ladder.js';
+import { type Loader, LoadRung } from './load-rung.js';
+import { type LocalEntry, NOT_HERE } from './local.js';
+import type { Level } from './outcome.js';
+import { Reader, type ReaderParts } from './reader.js';
+import { cacheStats, nodeIdOf, type StatsParts } from './stats.js';
+import { encodeVersion } from './version.js';
+import { Writer, type WriterParts } from './writer.js';
+
+/** Hits in this process are timed once in so many: reading the clock costs as much as the hit. */
+const SAMPLE_EVERY = 64;
+
+export interface EngineParts extends ReaderParts, Omit<WriterParts, 'flights'>, StatsParts {
+  readonly codec: Codec;
+  readonly events: Emitter<CacheEvents>;
+  readonly deadlines: Deadlines;
+  /** Gives back what the levels have in common. */
+  release(): Promise<void>;
+}
+
+/** How long an operation may take when the caller does not say, in ms. */
+export interface Deadlines {
+  readonly readMs: number;
+  readonly loadMs: number;
+  readonly writeMs: number;
+}
+
+/**
+ * The cache: one object over all levels. It checks what it is given, answers from this process's memory if it can,
+ * and leaves the rest to the `Reader` (flights and ladder) and the `Writer` (versions and levels).
+ */
+export class Engine implements Cache {
+  readonly #parts: EngineParts;
+  readonly #reader: Reader;
+  readonly #writer: Writer;
+  #untilSample = SAMPLE_EVERY;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    this.#reader = new Reader(parts);
+    const flights = this.#reader.flights;
+    this.#writer = new Writer({ ...parts, flights });
+    const intake = new FeedIntake({ ...parts, flights });
+    for (const { feed } of parts.feeds) feed.listen((change) => intake.take(change));
+  }
+
+  peek<T = unknown>(key: string): T | undefined {
+    const value = this.#parts.local.read(key);
+    if (value === NOT_HERE) return undefined;
+    this.#parts.tally.hit('local');
+    return value as T | undefined;
+  }
+
+  get<T = unknown>(key: string, call?: CallOptions): Promise<T | undefined> {
+    const value = this.#readLocal(key);
+    // No async frame, no clock, no deadline between a caller and a hit in this process.
+    if (value !== NOT_HERE) return Promise.resolve(value as T | undefined);
+    return this.#getBelow(key, call) as Promise<T | undefined>;
+  }
+
+  async getEntry<T = unknown>(key: string, options?: CallOptions): Promise<EntryInfo<T> | undefined> {
+    const { local, clock } = this.#parts;
+    const found = await this.#find(key, this.#begin([key], options, 'readMs'));
+    if (found === undefined) return undefined;
+    const { entry, level, stale, value } = found;
+    const use = local.find(key);
+    const wallMs = clock.wallMs();
+    return {
+      value: value as T,
+      level,
+      ageMs: Math.max(0, wallMs - entry.createdAtMs),
+      boundMs: boundMs(level, wallMs, entry, use),
+      stale,
+      ttlMs: Math.max(0, entry.freshUntilMs - wallMs),
+      version: encodeVersion(entry.version),
+      tags: entry.tags,
+      createdAt: new Date(entry.createdAtMs),
+      lastAccessed: new Date(use?.lastAccessedMs ?? wallMs),
+      accessCount: use?.accessCount ?? 1,
+      nodeId: nodeIdOf(entry.version.origin),
+    };
+  }
+
+  async getMany<T = unknown>(keys: readonly string[], options?: CallOptions): Promise<Map<string, T>> {
+    const { found, open } = this.#readLocalMany(keys);
+    if (open.length > 0) {
+      const call = this.#begin(open, options, 'readMs');
+      const startedMs = this.#parts.clock.monotonicMs();
+      const answers = await this.#reader.read(open, call);
+      this.#count(answers, startedMs);
+      this.#collect(open, answers, found);
+    }
+    return found as Map<string, T>;
+  }
+
+  getOrLoad<T = unknown>(key: string, load: Load<T>, options?: LoadOptions<T>): Promise<T | undefined> {
+    if (options?.refresh !== true) {
+      const value = this.#readLocal(key);
+      if (value !== NOT_HERE) return Promise.resolve(value as T | undefined);
+    }
+    const loader: Loader = {
+      load: async (_keys, call) => {
+        const value = await load(call);
+        return value === undefined ? new Map() : new Map([[key, value]]);
+      },
+    };
+    return this.#loadOne(key, loader, options as LoadOptions | undefined) as Promise<T | undefined>;
+  }
+
+  async getOrLoadMany<T = unknown>(
+    keys: readonly string[],
+    loadMany: LoadMany<T>,
+    options?: LoadOptions<T>,
+  ): Promise<Map<string, T>> {
+    const loader: Loader = { load: async (missing, call) => loadMany(missing, call) };
+    return (await this.loadMany(keys, loader, options as LoadOptions | undefined)) as Map<string, T>;
+  }
+
+  /** As `getOrLoadMany`, for loaders that say of each value how it is to be kept. */
+  async loadMany(keys: readonly string[], loader: Loader, options?: LoadOptions): Promise<Map<string, unknown>> {
+    const refresh = options?.refresh === true;
+    const { found, open } = refresh ? { found: new Map<string, unknown>(), open: keys } : this.#readLocalMany(keys);
+    if (open.length === 0) return found;
+    const rung = new LoadRung(this.#reader.loadParts, loader, options);
+    const call = this.#begin(open, options, 'loadMs');
+    const startedMs = this.#parts.clock.monotonicMs();
+    const answers = await this.#reader.load(open, rung, refresh, call);
+    this.#count(answers, startedMs);
+    for (const answer of answers) throwIfLoadFailed(answer);
+    this.#collect(open, answers, found);
+    return found;
+  }
+
+  async set(key: string, value: unknown, options?: SetOptions): Promise<WriteResult> {
+    const call = this.#begin([], options, 'writeMs');
+    const [result] = await this.#writer.write([this.#writer.prepareSet(key, value, options)], call);
+    return result as WriteResult;
+  }
+
+  async setMany(
+    entries: readonly (readonly [key: string, value: unknown, options?: SetOptions])[],
+  ): Promise<WriteResult[]> {
+    const call = this.#begin([], undefined, 'writeMs');
+    const writes = entries.map(([key, value, options]) => this.#writer.prepareSet(key, value, options));
+    return this.#writer.write(writes, call);
+  }
+
+  async setIfNewer(key: string, value: unknown, version: number | string, options?: SetOptions): Promise<WriteResult> {
+    const call = this.#begin([], options, 'writeMs');
+    const [result] = await this.#writer.write([this.#writer.prepareSet(key, value, options, version)], call);
+    return result as WriteResult;
+  }
+
+  async delete(key: string, options?: CallOptions): Promise<WriteResult> {
+    const [result] = await this.deleteMany([key], options);
+    return result as WriteResult;
+  }
+
+  async deleteMany(keys: readonly string[], options?: CallOptions): Promise<WriteResult[]> {
+    const call = this.#begin(keys, options, 'writeMs');
+    return this.#writer.write(
+      keys.map((key) => this.#writer.prepareDelete(key)),
+      call,
+    );
+  }
+
+  async deleteByTag(tag: string, options?: CallOptions): Promise<WriteResult> {
+    checkTags([tag]);
+    return this.#writer.invalidate('tag', tag, this.#begin([], options, 'writeMs'));
+  }
+
+  async deleteByPattern(pattern: string, options?: CallOptions): Promise<WriteResult> {
+    compileGlob(pattern);
+    return this.#writer.invalidate('pattern', pattern, this.#begin([], options, 'writeMs'));
+  }
+
+  async clear(options?: CallOptions): Promise<WriteResult> {
+    return this.#writer.invalidate('all', '', this.#begin([], options, 'writeMs'));
+  }
+
+  async has(key: string, options?: CallOptions): Promise<boolean> {
+    const value = this.#readLocal(key);
+    if (value !== NOT_HERE) return value !== undefined;
+    const answer = await this.#readBelow(key, this.#begin([key], options, 'readMs'));
+    return answer.entry?.kind === 'value';
+  }
+
+  async touch(key: string, ttl: Duration, options?: CallOptions): Promise<boolean> {
+    const { clock, hlc, codec } = this.#parts;
+    const ttlMs = positiveDurationMs(ttl, 'ttl');
+    const call = this.#begin([key], options, 'writeMs');
+    // Taken before the read: an invalidation that comes between the read and the write is later, and wins.
+    const fillStart = hlc.next();
+    const found = await this.#find(key, call);
+    if (found === undefined) return false;
+    const { entry, value } = found;
+    const touched: Entry = { ...entry, payload: codec.encode(value), fillStart, freshUntilMs: clock.wallMs() + ttlMs };
+    const [result] = await this.#writer.write([{ key, entry: touched, mode: 'fill' }], call);
+    return result?.local === 'stored' || result?.distributed === 'stored' || result?.peer === 'stored';
+  }
+
+  keyspace<Id, T>(definition: KeyspaceDefinition<Id, T>): Keyspace<Id, T> {
+    return openKeyspace(this, definition);
+  }
+
+  stats(): CacheStats {
+    return cacheStats(this.#parts);
+  }
+
+  on<E extends keyof CacheEvents>(event: E, listener: (detail: CacheEvents[E]) => void): () => void {
+    return this.#parts.events.on(event, listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    await this.#reader.settle();
+    await Promise.all(this.#parts.tiers.map((tier) => tier.close()));
+    await this.#parts.release();
+  }
+
+  /** The check and the clock of every operation that leaves this process's memory. */
+  #begin(keys: readonly string[], options: CallOptions | undefined, kind: keyof Deadlines): Call {
+    if (this.#closing !== undefined) {
+      throw new CacheError('closed', 'the cache is closed: make a new one with createCache');
+    }
+    for (const key of keys) checkKey(key);
+    return startCall(this.#parts.clock, options, this.#parts.deadlines[kind], kind === 'writeMs' ? 'write' : 'read');
+  }
+
+  #readLocal(key: string): unknown {
+    if (--this.#untilSample === 0) return this.#readLocalTimed(key);
+    const value = this.#parts.local.read(key);
+    if (value !== NOT_HERE) this.#parts.tally.hit('local');
+    return value;
+  }
+
+  #readLocalTimed(key: string): unknown {
+    const { clock, local, tally } = this.#parts;
+    this.#untilSample = SAMPLE_EVERY;
+    const startedMs = clock.monotonicMs();
+    const value = local.read(key);
+    if (value === NOT_HERE) return value;
+    tally.duration('get:local', clock.monotonicMs() - startedMs);
+    tally.hit('local');
+    return value;
+  }
+
+  #readLocalMany(keys: readonly string[]): { found: Map<string, unknown>; open: string[] } {
+    const found = new Map<string, unknown>();
+    const open: string[] = [];
+    for (const key of new Set(keys)) {
+      const value = this.#readLocal(key);
+      if (value === NOT_HERE) open.push(key);
+      else if (value !== undefined) found.set(key, value);
+    }
+    return { found, open };
+  }
+
+  /** What is cached of a key, with what is known about it; undefined for what is not there, absent or deleted. */
+  async #find(key: string, call: Call): Promise<Found | undefined> {
+    if (this.#readLocal(key) !== NOT_HERE) {
+      const held = this.#parts.local.find(key);
+      if (held !== undefined) {
+        return held.entry.kind === 'value'
+          ? { entry: held.entry, level: 'local', stale: false, value: held.value }
+          : undefined;
+      }
+    }
+    const answer = await this.#readBelow(key, call);
+    const { entry, level, stale } = answer;
+    if (entry?.kind !== 'value' || level === undefined) return undefined;
+    return { entry, level, stale, value: this.#reader.valueOf(key, answer) };
+  }
+
+  async #getBelow(key: string, options: CallOptions | undefined): Promise<unknown> {
+    const answer = await this.#readBelow(key, this.#begin([key], options, 'readMs'));
+    return this.#reader.valueOf(key, answer);
+  }
+
+  async #readBelow(key: string, call: Call): Promise<Answer> {
+    const startedMs = this.#parts.clock.monotonicMs();
+    const [answer] = await this.#reader.read([key], call);
+    this.#count([answer as Answer], startedMs);
+    return answer as Answer;
+  }
+
+  async #loadOne(key: string, loader: Loader, options: LoadOptions | undefined): Promise<unknown> {
+    const call = this.#begin([key], options, 'loadMs');
+    const rung = new LoadRung(this.#reader.loadParts, loader, options);
+    const startedMs = this.#parts.clock.monotonicMs();
+    const [answer] = await this.#reader.load([key], rung, options?.refresh === true, call);
+    this.#count([answer as Answer], startedMs);
+    throwIfLoadFailed(answer as Answer);
+    return this.#reader.valueOf(key, answer as Answer);
+  }
+
+  #collect(keys: readonly string[], answers: readonly Answer[], found: Map<string, unknown>): void {
+    keys.forEach((key, i) => {
+      const answer = answers[i] as Answer;
+      if (answer.entry?.kind === 'value') found.set(key, this.#reader.valueOf(key, answer));
+    });
+  }
+
+  #count(answers: readonly Answer[], startedMs: number): void {
+    const { tally, clock } = this.#parts;
+    for (const { level, stale } of answers) {
+      if (level === undefined || level === 'source') tally.miss();
+      else tally.hit(level);
+      if (stale) tally.staleServed += 1;
+    }
+    tally.duration('get', clock.monotonicMs() - startedMs);
+  }
+}
+
+interface Found {
+  readonly entry: Entry;
+  readonly level: Level;
+  readonly stale: boolean;
+  readonly value: unknown;
+}
+
+/** @throws CacheError `load-failed` when the source was asked, failed, and nothing could stand in for it */
+function throwIfLoadFailed(answer: Answer): void {
+  const failed = answer.entry === undefined ? answer.errors.at(-1) : undefined;
+  if (failed?.level !== 'source') return;
+  throw new CacheError('load-failed', `the source could not be asked: ${failed.error.message}`, {
+    cause: failed.error,
+  });
+}
+
+/**
+ * How old the knowledge is that this was the newest: nothing for a level that was asked just now, the time since the
+ * copy was taken for one that was not.
+ */
+function boundMs(level: Level, wallMs: number, entry: Entry, use: LocalEntry | undefined): number {
+  if (level === 'distributed' || level === 'source') return 0;
+  const sinceMs = level === 'local' ? (use?.heldSinceMs ?? entry.createdAtMs) : entry.createdAtMs;
+  return Math.max(0, wallMs - sinceMs);
+}

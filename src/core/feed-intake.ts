@@ -1,0 +1,68 @@
+import type { CacheEvents } from './cache.js';
+import type { Emitter } from './emitter.js';
+import type { Change } from './feed.js';
+import type { Floors } from './floors.js';
+import { partitionOf } from './key.js';
+import type { LocalTier } from './local.js';
+import type { SingleFlight } from './single-flight.js';
+import { compareVersions, encodeVersion, type Version } from './version.js';
+
+export interface FeedIntakeParts {
+  readonly local: LocalTier;
+  readonly floors: Floors;
+  readonly flights: Pick<SingleFlight<unknown>, 'disarm' | 'disarmAll'>;
+  readonly events: Emitter<CacheEvents>;
+}
+
+/**
+ * What changes elsewhere mean here. The race that it closes:
+ *
+ *   1. here:  a flight asks L2, which answers with the old entry; the answer is on its way
+ *   2. there: a set is stored in L2 and acknowledged; the change is published
+ *   3. here:  the change arrives: the flight is disarmed, and the copy in memory (there is none yet) dropped
+ *   4. here:  the answer arrives: its callers, who asked before the set was acknowledged, get it; nothing is kept
+ *
+ * When 4 comes before 3, the copy is kept at 4 and dropped at 3.
+ */
+export class FeedIntake {
+  readonly #parts: FeedIntakeParts;
+
+  constructor(parts: FeedIntakeParts) {
+    this.#parts = parts;
+  }
+
+  take(change: Change): void {
+    switch (change.kind) {
+      case 'entry':
+        this.#takeEntry(change.key, change.version, change.deleted);
+        break;
+      case 'floor': {
+        const { floors, flights, events } = this.#parts;
+        if (!floors.raise(change.floor)) break;
+        flights.disarmAll();
+        events.emit('invalidated', { scope: change.floor.scope, subject: change.floor.subject });
+        break;
+      }
+      case 'gap': {
+        const { local, flights } = this.#parts;
+        const lost = change.partition;
+        local.dropAll(lost);
+        flights.disarmAll(lost === undefined ? undefined : (key) => partitionOf(key) === lost);
+        break;
+      }
+    }
+  }
+
+  #takeEntry(key: string, version: Version, deleted: boolean): void {
+    const { local, flights, events } = this.#parts;
+    const held = local.find(key)?.entry;
+    // Our own write coming back, or older data than what is here: nothing to forget.
+    const current = deleted
+      ? held?.kind === 'tombstone'
+      : held !== undefined && compareVersions(held.version, version) >= 0;
+    if (current) return;
+    flights.disarm(key);
+    local.drop(key);
+    if (events.has('changed')) events.emit('changed', { key, version: encodeVersion(version), by: 'elsewhere' });
+  }
+}

@@ -1,0 +1,197 @@
+import type { Call } from './call.js';
+import { type Entry, freshness } from './entry.js';
+import type { Floors } from './floors.js';
+import { compareHlc, HLC_ZERO, type Hlc, laterHlc } from './hlc.js';
+import type { Level, Outcome } from './outcome.js';
+import type { Recorder } from './recorder.js';
+import type { Rung } from './tier.js';
+import { compareVersions } from './version.js';
+
+/** What the ladder came back with for one key. */
+export interface Answer {
+  /** What to serve: a value, an absent entry, or undefined when nothing was found. */
+  readonly entry: Entry | undefined;
+  /** Who answered; undefined when nobody did. */
+  readonly level: Level | undefined;
+  /** The decoded value, when it came from this process's memory (whose entries have no payload). */
+  readonly value: unknown;
+  /** Past its TTL, served because the source fails or while a new one is fetched. */
+  readonly stale: boolean;
+  /** A stale copy was served without asking the source: ask it behind the caller's back. */
+  readonly revalidate: boolean;
+  /** The rungs that said they do not have it, and so may be given it. Not those that were skipped or failed. */
+  readonly missed: readonly Rung[];
+  /** Why rungs could not answer, in order; the last is the source's when it failed. */
+  readonly errors: readonly { readonly level: Level; readonly error: Error }[];
+}
+
+/** What the caller holds of a key already: a copy past its TTL, or a tombstone. */
+export interface Held {
+  readonly entry: Entry;
+  readonly level: Level;
+  /** Decoded, when it is this process's copy. */
+  readonly value?: unknown;
+}
+
+export interface LadderParts {
+  readonly floors: Floors;
+  readonly recorder: Recorder & { missedAt(level: Level): void };
+  monotonicMs(): number;
+  wallMs(): number;
+}
+
+/** Where one key stands while the rungs are asked. */
+interface Climb {
+  readonly key: string;
+  /** What to answer with, once it is settled. */
+  answer: Held | undefined;
+  /** Best copy past its TTL seen so far. */
+  held: Held | undefined;
+  /** Latest delete seen so far; what was filled at or before it is no answer. */
+  fence: Hlc;
+  /** A tier knows that the key is deleted. */
+  deleted: boolean;
+  settled: boolean;
+  revalidate: boolean;
+  /** A rung could not answer: what is missing may exist all the same. */
+  unsure: boolean;
+  missed: Rung[];
+  errors: { level: Level; error: Error }[];
+}
+
+/**
+ * Asks the rungs in order, each for the keys that are still open; the source, if there is one, is the last rung. This
+ * is the only place where "not here" becomes "go on", and where a miss, a skip and a failure are told apart:
+ *
+ * - fresh: that is the answer.
+ * - stale, or below a floor: the rung counts as having missed; a stale copy is remembered.
+ * - tombstone: deleted, so slower tiers are not asked, for they can only have something older. The source is.
+ * - miss: go on, and let the rung have the answer.
+ * - skipped or failed: go on, and leave the rung alone.
+ *
+ * A stale copy is served instead of asking the source while its revalidate window is open, and after a failure while
+ * its error window is.
+ */
+export async function climb(
+  keys: readonly string[],
+  rungs: readonly Rung[],
+  held: (key: string) => Held | undefined,
+  call: Call,
+  parts: LadderParts,
+): Promise<Answer[]> {
+  const climbs = keys.map((key) => start(key, held(key)));
+  for (const rung of rungs) {
+    const open = climbs.filter((one) => !one.settled && isWanted(one, rung, parts));
+    if (open.length === 0) continue;
+    const startedMs = parts.monotonicMs();
+    const outcomes = await rung.read(
+      open.map((one) => one.key),
+      call,
+    );
+    parts.recorder.duration(`get:${rung.level}`, parts.monotonicMs() - startedMs);
+    for (let i = 0; i < open.length; i++) {
+      const one = open[i] as Climb;
+      const missedBefore = one.missed.length;
+      judge(one, rung, outcomes[i] as Outcome, parts);
+      if (one.missed.length > missedBefore) parts.recorder.missedAt(rung.level);
+    }
+  }
+  return climbs.map((one) => finish(one, parts));
+}
+
+function start(key: string, held: Held | undefined): Climb {
+  return {
+    key,
+    answer: undefined,
+    held: held?.entry.kind === 'tombstone' ? undefined : held,
+    fence: held?.entry.fence ?? HLC_ZERO,
+    deleted: false,
+    settled: false,
+    revalidate: false,
+    unsure: false,
+    missed: [],
+    errors: [],
+  };
+}
+
+/** Whether a rung is to be asked for a key that is still open; settles the key when a stale copy will do. */
+function isWanted(one: Climb, rung: Rung, parts: LadderParts): boolean {
+  if (rung.level !== 'source') {
+    if (one.deleted) one.missed.push(rung);
+    return !one.deleted;
+  }
+  const held = one.held;
+  if (held === undefined) return true;
+  if (parts.wallMs() >= held.entry.freshUntilMs + held.entry.staleWhileRevalidateMs) return true;
+  one.settled = true;
+  one.revalidate = true;
+  one.answer = held;
+  return false;
+}
+
+function judge(one: Climb, rung: Rung, outcome: Outcome, parts: LadderParts): void {
+  switch (outcome.kind) {
+    case 'found':
+      judgeFound(one, rung, outcome.entry, parts);
+      break;
+    case 'miss':
+      one.missed.push(rung);
+      break;
+    case 'skipped':
+      one.unsure = true;
+      parts.recorder.error(rung.level, outcome.why);
+      break;
+    case 'failed':
+      one.unsure = true;
+      one.errors.push({ level: rung.level, error: outcome.error });
+      parts.recorder.error(rung.level, errorType(outcome.error));
+      break;
+  }
+}
+
+function judgeFound(one: Climb, rung: Rung, entry: Entry, parts: LadderParts): void {
+  const state = freshness(entry, parts.wallMs());
+  if (entry.kind === 'tombstone') {
+    one.deleted = true;
+    one.fence = laterHlc(one.fence, entry.fence);
+    if (one.held !== undefined && compareHlc(one.held.entry.fillStart, one.fence) <= 0) one.held = undefined;
+    one.missed.push(rung);
+  } else if (state === 'dead' || compareHlc(entry.fillStart, one.fence) <= 0 || !parts.floors.passes(one.key, entry)) {
+    one.missed.push(rung);
+  } else if (state === 'stale') {
+    one.missed.push(rung);
+    if (one.held === undefined || compareVersions(entry.version, one.held.entry.version) > 0) {
+      one.held = { entry, level: rung.level };
+    }
+  } else {
+    one.settled = true;
+    one.answer = { entry, level: rung.level };
+  }
+}
+
+function finish(one: Climb, parts: LadderParts): Answer {
+  const rescued = one.settled || !one.unsure ? undefined : rescue(one, parts);
+  const answer = one.answer ?? rescued;
+  return {
+    entry: answer?.entry,
+    level: answer?.level,
+    value: answer?.value,
+    stale: one.revalidate || rescued !== undefined,
+    revalidate: one.revalidate,
+    missed: one.missed,
+    errors: one.errors,
+  };
+}
+
+/** The stale copy that may stand in for what could not be had. */
+function rescue(one: Climb, parts: LadderParts): Held | undefined {
+  if (one.held === undefined) return undefined;
+  const { entry } = one.held;
+  const open = parts.wallMs() < entry.freshUntilMs + entry.staleIfErrorMs;
+  return open && parts.floors.passes(one.key, entry) ? one.held : undefined;
+}
+
+/** The word under which an error is counted. */
+export function errorType(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+}

@@ -1,0 +1,232 @@
+import type { CacheEvents } from './cache.js';
+import { type Call, waitWithin } from './call.js';
+import type { Clock } from './clock.js';
+import type { Codec } from './codec.js';
+import type { Emitter } from './emitter.js';
+import { CacheError, toError } from './errors.js';
+import type { Floors } from './floors.js';
+import type { HybridClock } from './hlc.js';
+import { type Answer, climb, type Held, type LadderParts } from './ladder.js';
+import type { LifetimeDefaults } from './lifetime.js';
+import { LoadFailures, type LoadGate, type LoadParts, type LoadRung } from './load-rung.js';
+import { type LocalTier, NOT_HERE } from './local.js';
+import type { WriteOutcome } from './outcome.js';
+import { type Flight, SingleFlight } from './single-flight.js';
+import type { Tally } from './tally.js';
+import type { Rung, Tier, Write } from './tier.js';
+
+export interface ReaderParts {
+  readonly origin: number;
+  readonly clock: Clock;
+  readonly hlc: HybridClock;
+  readonly codec: Codec;
+  readonly floors: Floors;
+  readonly local: LocalTier;
+  /** Nearest first. */
+  readonly tiers: readonly Tier[];
+  readonly gate: LoadGate;
+  readonly tally: Tally;
+  readonly events: Emitter<CacheEvents>;
+  readonly defaults: LifetimeDefaults;
+  readonly absentTtlMs: number;
+  /** How long a failed load is the answer for its key, in ms. */
+  readonly loadFailureMs: number;
+  readonly deadlines: { readonly readMs: number; readonly loadMs: number; readonly writeMs: number };
+}
+
+/** Most writes that go on behind readers' backs at a time; beyond it a rung is left without the fill. */
+const FILLS_MAX = 256;
+
+const NOTHING: Answer = Object.freeze({
+  entry: undefined,
+  level: undefined,
+  value: undefined,
+  stale: false,
+  revalidate: false,
+  missed: [],
+  errors: [],
+});
+
+/** Reads that this process's memory could not answer: one flight per key climbs the ladder, and its answer is kept. */
+export class Reader {
+  readonly flights = new SingleFlight<Answer>();
+  readonly loadParts: LoadParts;
+  readonly #parts: ReaderParts;
+  readonly #ladder: LadderParts;
+  readonly #background = new Set<Promise<unknown>>();
+
+  constructor(parts: ReaderParts) {
+    this.#parts = parts;
+    const { clock, floors, tally } = parts;
+    this.#ladder = {
+      floors,
+      recorder: tally,
+      monotonicMs: () => clock.monotonicMs(),
+      wallMs: () => clock.wallMs(),
+    };
+    this.loadParts = { ...parts, failures: new LoadFailures(parts.loadFailureMs) };
+  }
+
+  /**
+   * Answers from the levels below this process, in the order of the keys. What has not come by the deadline is
+   * answered with nothing: not knowing in time is no error of the caller's.
+   * @throws CacheError `aborted`
+   */
+  async read(keys: readonly string[], call: Call): Promise<readonly Answer[]> {
+    const flights = this.#join(keys, undefined, call);
+    const answers: Answer[] = flights.map(() => NOTHING);
+    const all = flights.map(async (flight, i) => {
+      answers[i] = await flight.result;
+    });
+    try {
+      await waitWithin(this.#parts.clock, call, `the read of ${named(keys)}`, Promise.all(all));
+    } catch (thrown) {
+      const error = toError(thrown);
+      if (!(error instanceof CacheError) || error.code !== 'deadline') throw error;
+      this.#parts.tally.error('local', 'deadline');
+    }
+    return answers;
+  }
+
+  /**
+   * As `read`, with the source as the last rung. With `refresh` the source is the only rung.
+   * @throws CacheError `deadline` or `aborted`
+   */
+  async load(keys: readonly string[], source: LoadRung, refresh: boolean, call: Call): Promise<readonly Answer[]> {
+    const flights = refresh ? this.#begin(keys, [source], call) : this.#join(keys, source, call);
+    const all = Promise.all(flights.map((flight) => flight.result));
+    const answers = await waitWithin(this.#parts.clock, call, `the load of ${named(keys)}`, all);
+    const outdated = keys.filter((_, i) => answers[i]?.revalidate === true);
+    if (outdated.length > 0) this.#revalidate(outdated, source);
+    return answers;
+  }
+
+  /** The value of an answer: the one object that this process keeps of it, or a decoded one. */
+  valueOf(key: string, answer: Answer): unknown {
+    if (answer.entry?.kind !== 'value') return undefined;
+    if (answer.level === 'local') return answer.value;
+    const kept = answer.stale ? NOT_HERE : this.#parts.local.read(key);
+    return kept === NOT_HERE ? this.#parts.codec.decode(answer.entry.payload).value : kept;
+  }
+
+  /** Resolves when nothing goes on behind anybody's back any more. Everything that does has a deadline. */
+  async settle(): Promise<void> {
+    while (this.#background.size > 0) await Promise.allSettled(this.#background);
+  }
+
+  #join(keys: readonly string[], source: LoadRung | undefined, call: Call): Flight<Answer>[] {
+    const loads = source !== undefined;
+    const rungs: Rung[] = loads ? [...this.#parts.tiers, source] : [...this.#parts.tiers];
+    const begun: Flight<Answer>[] = [];
+    const flights = keys.map((key) => {
+      const joined = this.flights.find(key, loads);
+      if (joined !== undefined) return joined;
+      const flight = this.flights.begin(key, loads);
+      begun.push(flight);
+      return flight;
+    });
+    if (begun.length > 0) this.#track(this.#fly(begun, rungs, call));
+    return flights;
+  }
+
+  #begin(keys: readonly string[], rungs: readonly Rung[], call: Call): Flight<Answer>[] {
+    const flights = keys.map((key) => this.flights.begin(key, true));
+    this.#track(this.#fly(flights, rungs, call, true));
+    return flights;
+  }
+
+  /** Climbs for all flights at once; ends each, whatever happens. Never rejects. */
+  async #fly(flights: readonly Flight<Answer>[], rungs: readonly Rung[], call: Call, refresh = false): Promise<void> {
+    const { clock, deadlines } = this.#parts;
+    const loads = rungs.at(-1)?.level === 'source';
+    // A flight outlives the caller who began it: others may wait for it, and what it brings is worth keeping.
+    const ownMs = clock.monotonicMs() + (loads ? deadlines.loadMs : deadlines.readMs);
+    const flightCall: Call = { ...call, deadlineAtMs: Math.max(call.deadlineAtMs, ownMs), signal: undefined };
+    const keys = flights.map((flight) => flight.key);
+    try {
+      const held = refresh ? () => undefined : (key: string) => this.#held(key);
+      const answers = await climb(keys, rungs, held, flightCall, this.#ladder);
+      for (const flight of flights) this.flights.end(flight);
+      this.#keep(flights, answers, rungs);
+      flights.forEach((flight, i) => {
+        flight.resolve(answers[i] as Answer);
+      });
+    } catch (thrown) {
+      for (const flight of flights) {
+        this.flights.end(flight);
+        flight.reject(toError(thrown));
+      }
+    }
+  }
+
+  #held(key: string): Held | undefined {
+    const held = this.#parts.local.find(key);
+    return held === undefined ? undefined : { entry: held.entry, level: 'local', value: held.value };
+  }
+
+  /** Gives the answers to this process and to the tiers that missed, unless a write came by in the meantime. */
+  #keep(flights: readonly Flight<Answer>[], answers: readonly Answer[], rungs: readonly Rung[]): void {
+    const { local, floors, tiers } = this.#parts;
+    const fills = new Map<Tier, Write[]>();
+    flights.forEach((flight, i) => {
+      const { entry, level, stale, missed } = answers[i] as Answer;
+      if (entry === undefined || level === 'local' || stale || !flight.armed || !floors.passes(flight.key, entry))
+        return;
+      local.put(flight.key, entry, 'fill');
+      const write: Write = { key: flight.key, entry, mode: 'fill' };
+      for (const tier of tiers) {
+        if (!missed.includes(tier) && rungs.includes(tier)) continue;
+        if (tier.level === level) continue;
+        const writes = fills.get(tier) ?? [];
+        writes.push(write);
+        fills.set(tier, writes);
+      }
+    });
+    for (const [tier, writes] of fills) this.#fill(tier, writes);
+  }
+
+  #fill(tier: Tier, writes: readonly Write[]): void {
+    const { clock, deadlines, local, tally } = this.#parts;
+    if (this.#background.size >= FILLS_MAX) {
+      tally.error(tier.level, 'fill-dropped');
+      return;
+    }
+    const call: Call = { deadlineAtMs: clock.monotonicMs() + deadlines.writeMs, signal: undefined, reason: 'write' };
+    const done = tier.write(writes, call).then((outcomes: readonly WriteOutcome[]) => {
+      writes.forEach(({ key }, i) => {
+        // The tier knows of something newer, or of a delete: our copy must not outlive that knowledge.
+        if (outcomes[i]?.kind === 'superseded') local.drop(key);
+      });
+    });
+    this.#track(done);
+  }
+
+  #revalidate(keys: readonly string[], source: LoadRung): void {
+    const wanted = keys.filter((key) => this.flights.find(key, true) === undefined);
+    if (wanted.length === 0) return;
+    const { clock, deadlines, events } = this.#parts;
+    const call: Call = { deadlineAtMs: clock.monotonicMs() + deadlines.loadMs, signal: undefined, reason: 'refresh' };
+    for (const flight of this.#begin(wanted, [source], call)) {
+      this.#track(
+        flight.result.then((answer) => {
+          const failed = answer.errors.at(-1);
+          if (failed !== undefined) events.emit('refresh-error', { key: flight.key, error: failed.error });
+        }),
+      );
+    }
+  }
+
+  #track(work: Promise<unknown>): void {
+    const tracked = work
+      .catch(() => {})
+      .finally(() => {
+        this.#background.delete(tracked);
+      });
+    this.#background.add(tracked);
+  }
+}
+
+function named(keys: readonly string[]): string {
+  const [first] = keys;
+  return keys.length === 1 ? JSON.stringify(first) : `${keys.length} keys (${JSON.stringify(first)}, ...)`;
+}

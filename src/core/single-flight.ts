@@ -1,0 +1,89 @@
+/**
+ * One read of one key under way. Its result, or its failure, is shared by all who wait for it.
+ *
+ * A write or an invalidation *disarms* it: those who joined before still get the answer (their reads began before the
+ * write was acknowledged), but nobody joins any more and the answer is kept nowhere.
+ */
+export class Flight<T> {
+  readonly key: string;
+  /** Whether the source is among the rungs that this flight asks. */
+  readonly loads: boolean;
+  readonly result: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
+  #armed = true;
+
+  constructor(key: string, loads: boolean) {
+    this.key = key;
+    this.loads = loads;
+    const { promise, resolve, reject } = withResolvers<T>();
+    // Every caller may have gone by the time it fails.
+    promise.catch(() => {});
+    this.result = promise;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  /** Whether what it brings may be kept. */
+  get armed(): boolean {
+    return this.#armed;
+  }
+
+  disarm(): void {
+    this.#armed = false;
+  }
+}
+
+/** The flights of this process, at most one per key. */
+export class SingleFlight<T> {
+  readonly #flights = new Map<string, Flight<T>>();
+
+  get size(): number {
+    return this.#flights.size;
+  }
+
+  /** The flight to join. One that does not ask the source is of no use to a caller who has a loader. */
+  find(key: string, loads: boolean): Flight<T> | undefined {
+    const flight = this.#flights.get(key);
+    return flight === undefined || (loads && !flight.loads) ? undefined : flight;
+  }
+
+  /** Starts a flight; whoever asks from now on joins it. A flight that it takes the place of goes on for its callers. */
+  begin(key: string, loads: boolean): Flight<T> {
+    const flight = new Flight<T>(key, loads);
+    this.#flights.set(key, flight);
+    return flight;
+  }
+
+  /** Ends a flight. By identity: a newer flight of the same key, begun after a write, stays. */
+  end(flight: Flight<T>): void {
+    if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key);
+  }
+
+  /** The key was written or deleted. */
+  disarm(key: string): void {
+    const flight = this.#flights.get(key);
+    if (flight === undefined) return;
+    flight.disarm();
+    this.#flights.delete(key);
+  }
+
+  /** The keys for which `concerns` says so (all, when left out) can no longer be trusted. */
+  disarmAll(concerns?: (key: string) => boolean): void {
+    for (const [key, flight] of this.#flights) {
+      if (concerns !== undefined && !concerns(key)) continue;
+      flight.disarm();
+      this.#flights.delete(key);
+    }
+  }
+}
+
+function withResolvers<T>() {
+  let resolve!: (value: T) => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<T>((onValue, onError) => {
+    resolve = onValue;
+    reject = onError;
+  });
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,178 @@
+import type { CacheEvents, SetOptions, WriteResult, WriteStatus } from './cache.js';
+import type { Call } from './call.js';
+import type { Clock } from './clock.js';
+import type { Codec } from './codec.js';
+import type { Emitter } from './emitter.js';
+import { type Entry, tombstone } from './entry.js';
+import { CacheError } from './errors.js';
+import type { Feed } from './feed.js';
+import type { Floor, Floors } from './floors.js';
+import type { HybridClock } from './hlc.js';
+import { checkKey } from './key.js';
+import { eventTimeMs, type LifetimeDefaults, newEntry, resolveLifetime } from './lifetime.js';
+import type { LocalTier } from './local.js';
+import type { Level, WriteOutcome } from './outcome.js';
+import type { SingleFlight } from './single-flight.js';
+import type { Tally } from './tally.js';
+import type { Tier, Write } from './tier.js';
+import { decodeVersion, encodeVersion, isEncodedVersion, VERSION_ZERO, type Version } from './version.js';
+
+export interface WriterParts {
+  readonly city: string;
+  readonly origin: number;
+  readonly clock: Clock;
+  readonly hlc: HybridClock;
+  readonly codec: Codec;
+  readonly floors: Floors;
+  readonly local: LocalTier;
+  readonly tiers: readonly Tier[];
+  readonly feeds: readonly LevelFeed[];
+  readonly flights: Pick<SingleFlight<unknown>, 'disarm' | 'disarmAll'>;
+  readonly tally: Tally;
+  readonly events: Emitter<CacheEvents>;
+  readonly defaults: LifetimeDefaults;
+  /** How long a tombstone is kept: longer than anything that could bring the value back. */
+  readonly tombstoneMs: number;
+}
+
+/** The feed of a level. */
+export interface LevelFeed {
+  readonly level: Level;
+  readonly feed: Feed;
+}
+
+/**
+ * Sets, deletes and invalidations. The order is always the same: check everything, take the version, tell this
+ * process (flights, L1), then every other level at once. A level that is down makes none of them reject.
+ */
+export class Writer {
+  readonly #parts: WriterParts;
+
+  constructor(parts: WriterParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * What a set is to write.
+   * @param given a version that is not to be made here: a time, or the text of a version
+   * @throws CacheError for a bad key, value, option or version
+   */
+  prepareSet(key: string, value: unknown, options: SetOptions | undefined, given?: number | string): Write {
+    const { codec, clock, hlc, defaults } = this.#parts;
+    checkKey(key);
+    const lifetime = resolveLifetime(options, defaults);
+    const wallMs = clock.wallMs();
+    const time = given ?? options?.eventTime;
+    const fixed = typeof time === 'string' ? this.#givenVersion(time, wallMs) : undefined;
+    const event = time === undefined || typeof time === 'string' ? undefined : this.#eventTimeMs(time, wallMs);
+    const payload = codec.encode(value);
+    const issued = hlc.next();
+    const version = fixed ?? { eventTimeMs: event ?? issued.ms, hlc: issued, origin: this.#parts.origin };
+    return { key, entry: newEntry('value', payload, { version, fillStart: issued }, lifetime, wallMs), mode: 'set' };
+  }
+
+  /** @throws CacheError `invalid-key` */
+  prepareDelete(key: string): Write {
+    const { clock, hlc, local, tombstoneMs } = this.#parts;
+    checkKey(key);
+    const known = local.find(key)?.entry.version ?? VERSION_ZERO;
+    return { key, entry: tombstone(hlc.next(), known, clock.wallMs(), tombstoneMs), mode: 'set' };
+  }
+
+  /** Writes to every level; one result per write, in order. */
+  async write(writes: readonly Write[], call: Call): Promise<WriteResult[]> {
+    const { local, tiers, flights, clock, tally } = this.#parts;
+    const startedMs = clock.monotonicMs();
+    const here = writes.map(({ key, entry, mode }) => {
+      flights.disarm(key);
+      return local.put(key, entry, mode);
+    });
+    const there = await Promise.all(tiers.map(async (tier) => ({ tier, outcomes: await tier.write(writes, call) })));
+    tally.duration('set', clock.monotonicMs() - startedMs);
+    return writes.map((write, i) => {
+      const outcomes: LevelOutcome[] = [{ level: 'local', outcome: here[i] as WriteOutcome }];
+      for (const { tier, outcomes: ofTier } of there) {
+        const outcome = ofTier[i] as WriteOutcome;
+        outcomes.push({ level: tier.level, outcome });
+        // Somebody else was newer: what we put here a moment ago must not outlive this call.
+        if (outcome.kind === 'superseded') local.drop(write.key);
+      }
+      this.#announce(write);
+      return this.#result(versionText(write.entry, this.#parts.origin), outcomes);
+    });
+  }
+
+  /** Raises a floor here and on every node that a feed reaches. */
+  async invalidate(scope: Floor['scope'], subject: string, call: Call): Promise<WriteResult> {
+    const { hlc, floors, feeds, flights, events, clock, tally } = this.#parts;
+    const startedMs = clock.monotonicMs();
+    const floor: Floor = { scope, subject, hlc: hlc.next() };
+    floors.raise(floor);
+    // Which flights bring something that it covers is not known yet: nobody joins any of them any more.
+    flights.disarmAll();
+    events.emit('invalidated', { scope, subject });
+    const outcomes = await Promise.all(
+      feeds.map(async ({ level, feed }): Promise<LevelOutcome> => ({ level, outcome: await feed.raise(floor, call) })),
+    );
+    tally.duration('invalidate', clock.monotonicMs() - startedMs);
+    const version = { eventTimeMs: floor.hlc.ms, hlc: floor.hlc, origin: this.#parts.origin };
+    return this.#result(encodeVersion(version), [{ level: 'local', outcome: { kind: 'stored' } }, ...outcomes]);
+  }
+
+  #announce(write: Write): void {
+    const { events, origin } = this.#parts;
+    if (!events.has('changed')) return;
+    events.emit('changed', { key: write.key, version: versionText(write.entry, origin), by: 'here' });
+  }
+
+  #result(version: string, outcomes: readonly LevelOutcome[]): WriteResult {
+    const status: Partial<Record<Level, WriteStatus>> = {};
+    const errors: Partial<Record<Level, Error>> = {};
+    for (const { level, outcome } of outcomes) {
+      status[level] = outcome.kind;
+      if (outcome.kind === 'failed') errors[level] = outcome.error;
+      if (outcome.kind === 'skipped') errors[level] = new CacheError('level-failed', `not asked: ${outcome.why}`);
+      if (outcome.kind === 'failed' || outcome.kind === 'skipped') {
+        this.#parts.tally.error(level, outcome.kind === 'skipped' ? outcome.why : 'write-failed');
+      }
+    }
+    return {
+      version,
+      token: `${this.#parts.city}.${version}`,
+      local: status.local ?? 'none',
+      distributed: status.distributed ?? 'none',
+      peer: status.peer ?? 'none',
+      errors,
+    };
+  }
+
+  #eventTimeMs(given: number | Date, wallMs: number): number {
+    const { ms, clamped } = eventTimeMs(given, wallMs);
+    if (clamped) this.#parts.tally.clampedEventTimes += 1;
+    return ms;
+  }
+
+  #givenVersion(text: string, wallMs: number): Version {
+    if (!isEncodedVersion(text)) {
+      throw new CacheError(
+        'invalid-options',
+        `version is ${JSON.stringify(text)}: give milliseconds since 1970, or the 40 hex digits that a write returned`,
+        { field: 'version' },
+      );
+    }
+    const version = decodeVersion(text);
+    return { ...version, eventTimeMs: this.#eventTimeMs(version.eventTimeMs, wallMs) };
+  }
+}
+
+interface LevelOutcome {
+  readonly level: Level;
+  readonly outcome: WriteOutcome;
+}
+
+/** The version that a write is known by: of the data, or of the delete. */
+function versionText(entry: Entry, origin: number): string {
+  return encodeVersion(
+    entry.kind === 'tombstone' ? { eventTimeMs: entry.fence.ms, hlc: entry.fence, origin } : entry.version,
+  );
+}

@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import { type Duration, positiveDurationMs } from '../core/duration.js';
+import { CacheError } from '../core/errors.js';
+
+/** Bytes in a mebibyte, for budgets: `256 * MiB`. */
+export const MiB = 1_048_576;
+
+const duration = z
+  .custom<Duration>((given) => typeof given === 'number' || typeof given === 'string')
+  .transform((given, context) => {
+    try {
+      return positiveDurationMs(given, 'it');
+    } catch (thrown) {
+      context.addIssue({ code: 'custom', message: (thrown as Error).message });
+      return z.NEVER;
+    }
+  });
+const bytes = z.int().positive();
+const address = z.string().regex(/^(?:\[[0-9a-fA-F:]+\]|[^:\s/]+):\d{1,5}$/, 'must look like 127.0.0.1:7946');
+
+const local = z.strictObject({
+  /** Budget for keys, values and what keeping them costs. */
+  maxBytes: bytes.default(256 * MiB),
+  maxEntries: z.int().positive().default(10_000),
+  /** How long a copy is used before a further level is asked again; the TTL itself when there is none. */
+  ttl: duration.default(300_000),
+});
+
+const redis = z.strictObject({
+  /** Addresses of some nodes; the others are found through them. */
+  nodes: z.array(address).min(1),
+  /** Before every key; no braces, which would move the hash tag. */
+  prefix: z
+    .string()
+    .max(128)
+    .regex(/^[^{}]*$/, 'must not contain { or }')
+    .default('fleetflow:'),
+  ttl: duration.default(3_600_000),
+  username: z.string().optional(),
+  password: z.string().optional(),
+  tls: z.boolean().default(false),
+  /** Longest wait for one read or write of this level. */
+  timeout: duration.default(250),
+});
+
+const peers = z.strictObject({
+  /** Where this node listens for the others. */
+  listen: address,
+  /** Where the others reach it, when that is not where it listens. */
+  advertise: address.optional(),
+  seeds: z.array(address).default([]),
+  /** Shared by all nodes of the city. */
+  secret: z.string().min(16, 'must have at least 16 characters'),
+  replicas: z.int().min(1).max(3).default(2),
+  maxBytes: bytes.default(512 * MiB),
+  /** Longest wait for one read or write of this level. */
+  timeout: duration.default(500),
+});
+
+const config = z.strictObject({
+  city: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be a short lower-case name, such as mumbai')
+    .default('local'),
+  local: local.default(() => local.parse({})),
+  redis: redis.optional(),
+  peers: peers.optional(),
+  /** Keep copies of what other levels hold in this process. */
+  nearCache: z.boolean().default(true),
+  /** Make room for new entries in this process by evicting old ones; otherwise what does not fit is not kept. */
+  eviction: z.boolean().default(true),
+  metrics: z.boolean().default(true),
+  /** For entries that do not say: how long past its TTL one may be served while a new one is fetched. */
+  staleWhileRevalidate: duration.optional(),
+  /** For entries that do not say: how long past its TTL one may be served because the source fails. */
+  staleIfError: duration.optional(),
+  /** Most loads from sources at a time; the others wait in order. */
+  maxLoads: z.int().positive().max(10_000).default(32),
+  deadlines: z
+    .strictObject({
+      read: duration.default(1_000),
+      load: duration.default(10_000),
+      write: duration.default(1_000),
+    })
+    .prefault({}),
+});
+
+/** What `createCache` takes. Everything has a default; `{}` is a cache in memory. */
+export type CacheConfig = z.input<typeof config>;
+/** A checked configuration: durations in ms, defaults filled in. */
+export type ResolvedConfig = z.output<typeof config>;
+
+/** @throws CacheError `invalid-config` that names the field, what it got and what it takes */
+export function resolveConfig(given: CacheConfig): ResolvedConfig {
+  const parsed = config.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(describe);
+  const field = problems[0]?.field;
+  throw new CacheError(
+    'invalid-config',
+    `the configuration has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}: ${problems.map(({ text }) => text).join('; ')}`,
+    field === undefined ? {} : { field },
+  );
+}
+
+function describe(issue: z.core.$ZodIssue): { readonly field: string; readonly text: string } {
+  const path = issue.path.join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const field = issue.keys.map((key) => (path === '' ? key : `${path}.${key}`)).join(', ');
+    return { field, text: `${field} is not a field that exists` };
+  }
+  const field = path === '' ? 'the configuration' : path;
+  return { field, text: `${field}: ${issue.message}` };
+}

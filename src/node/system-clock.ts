@@ -1,0 +1,24 @@
+import { randomBytes } from 'node:crypto';
+import type { Chance } from '../core/chance.js';
+import type { Clock } from '../core/clock.js';
+
+/** Longest delay that a Node timer takes; beyond it the timer would fire at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+/** The clocks of this machine. */
+export const systemClock: Clock = Object.freeze({
+  monotonicMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  schedule(delayMs: number, run: () => void) {
+    const timer = setTimeout(run, Math.min(Math.max(0, delayMs), TIMER_MAX_MS));
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+});
+
+export const systemChance: Chance = Object.freeze({ next: () => Math.random() });
+
+/** A node's id for as long as this process lives: 48 random bits, so that no two nodes share one. */
+export function randomOrigin(): number {
+  return randomBytes(6).readUIntBE(0, 6);
+}
