@@ -1,0 +1,112 @@
+import type { FuelRecord, MaintenanceRecord, Trip, VehicleId, VehicleLocation } from './fleet-records.js';
+import type { Statement } from './postgres-pool.js';
+
+/** How many of the newest trips and records of a vehicle are read. */
+const LIST_MAX = 20;
+
+export const VEHICLES: Statement = {
+  name: 'vehicles',
+  text: `select id, registration, type, model, city, operator_id as "operatorId", capacity_kg as "capacityKg", active,
+      updated_at as "updatedAt"
+    from vehicles where id = any($1::numeric[])`,
+};
+
+export const STATUSES: Statement = {
+  name: 'statuses',
+  text: `select vehicle_id as "vehicleId", state, fuel_percent as "fuelPercent", odometer_km as "odometerKm",
+      updated_at as "updatedAt"
+    from vehicle_statuses where vehicle_id = any($1::numeric[])`,
+};
+
+const LOCATION = `vehicle_id as "vehicleId", lat, lon, speed_kmh as "speedKmh", heading_deg as "headingDeg",
+  engine_on as "engineOn", at, region`;
+
+export const LOCATIONS: Statement = {
+  name: 'locations',
+  text: `select ${LOCATION} from vehicle_locations where vehicle_id = any($1::numeric[])`,
+};
+
+/** The cells narrow it down through their index; the degrees decide. */
+export const LOCATIONS_WITHIN: Statement = {
+  name: 'locations-within',
+  text: `select ${LOCATION} from vehicle_locations
+    where lat_cell between floor($1::float8 * 100)::integer and floor($3::float8 * 100)::integer
+      and lon_cell between floor($2::float8 * 100)::integer and floor($4::float8 * 100)::integer
+      and lat between $1 and $3 and lon between $2 and $4
+    order by vehicle_id limit $5`,
+};
+
+export const ACTIVE_VEHICLE_IDS: Statement = {
+  name: 'active-vehicle-ids',
+  text: `select id from vehicles where active and id > coalesce($1::numeric, -1) order by id limit $2`,
+};
+
+export const TRIPS = newestOf(
+  'trips',
+  'started_at',
+  `origin, destination, distance_km as "distanceKm", started_at as "startedAt",
+    planned_arrival_at as "plannedArrivalAt", arrived_at as "arrivedAt"`,
+);
+
+export const FUEL_RECORDS = newestOf(
+  'fuel_records',
+  'at',
+  'at, litres, odometer_km as "odometerKm", cost_inr as "costInr"',
+);
+
+export const MAINTENANCE_RECORDS = newestOf('maintenance_records', 'at', 'at, work, next_due_at as "nextDueAt"');
+
+/** One row per record, and one without a record (`id` null) for a vehicle that exists and has none. */
+function newestOf(table: string, time: string, columns: string): Statement {
+  return {
+    name: table.replace('_', '-'),
+    text: `select vehicles.id as "vehicleId", newest.*
+      from vehicles left join lateral (
+        select id, ${columns} from ${table}
+        where vehicle_id = vehicles.id order by ${time} desc, id desc limit ${LIST_MAX}
+      ) as newest on true
+      where vehicles.id = any($1::numeric[])`,
+  };
+}
+
+/** A row as it comes: what a record may lack is null. */
+export type LocationRow = Omit<VehicleLocation, 'headingDeg'> & { readonly headingDeg: number | null };
+export type TripRow = Omit<Trip, 'arrivedAt'> & { readonly arrivedAt: Date | null };
+export type MaintenanceRow = Omit<MaintenanceRecord, 'nextDueAt'> & { readonly nextDueAt: Date | null };
+
+export function toLocation(row: LocationRow): VehicleLocation {
+  return { ...row, headingDeg: row.headingDeg ?? undefined };
+}
+
+export function toTrip(row: TripRow): Trip {
+  return { ...row, arrivedAt: row.arrivedAt ?? undefined };
+}
+
+export function toFuelRecord(row: FuelRecord): FuelRecord {
+  return row;
+}
+
+export function toMaintenanceRecord(row: MaintenanceRow): MaintenanceRecord {
+  return { ...row, nextDueAt: row.nextDueAt ?? undefined };
+}
+
+/** The lists of the vehicles that exist. The rows of one vehicle come newest first. */
+export function toLists<Row extends { readonly id: string | null; readonly vehicleId: VehicleId }, T>(
+  rows: readonly Row[],
+  toRecord: (row: Row & { readonly id: string }) => T,
+): Map<VehicleId, T[]> {
+  const lists = new Map<VehicleId, T[]>();
+  for (const row of rows) {
+    let list = lists.get(row.vehicleId);
+    if (list === undefined) {
+      list = [];
+      lists.set(row.vehicleId, list);
+    }
+    if (hasRecord(row)) list.push(toRecord(row));
+  }
+  return lists;
+}
+
+function hasRecord<Row extends { readonly id: string | null }>(row: Row): row is Row & { readonly id: string } {
+  return row.id !== null;
+}

@@ -1,0 +1,156 @@
+import type { LoadCall } from '../core/cache.js';
+import {
+  ACTIVE_VEHICLE_IDS,
+  FUEL_RECORDS,
+  LOCATIONS,
+  LOCATIONS_WITHIN,
+  type LocationRow,
+  MAINTENANCE_RECORDS,
+  type MaintenanceRow,
+  STATUSES,
+  TRIPS,
+  type TripRow,
+  toFuelRecord,
+  toLists,
+  toLocation,
+  toMaintenanceRecord,
+  toTrip,
+  VEHICLES,
+} from './fleet-reads.js';
+import type {
+  Box,
+  FleetSource,
+  FuelRecord,
+  IdPage,
+  MaintenanceRecord,
+  SavedLocation,
+  Trip,
+  Vehicle,
+  VehicleId,
+  VehicleLocation,
+  VehicleStatus,
+} from './fleet-records.js';
+import {
+  FUEL_RECORD_UPSERT,
+  MAINTENANCE_RECORD_UPSERT,
+  STATUS_UPSERT,
+  TRIP_UPSERT,
+  type Upsert,
+  VEHICLE_UPSERT,
+} from './fleet-upserts.js';
+import {
+  LocationVerdicts,
+  NEWEST_LOCATIONS,
+  type NewestRow,
+  SAVE_LOCATIONS,
+  type SavedRow,
+  saveLocationsValues,
+} from './location-writes.js';
+import type { PostgresPool, Statement } from './postgres-pool.js';
+
+/** Records per upsert; keeps each statement far from its timeout. */
+const UPSERT_MAX = 1_000;
+
+/**
+ * The fleet in PostgreSQL, in the tables of `migrations/`. Every read is one statement. Every method rejects as
+ * `PostgresPool.query` does, with `invalid-value` for a time that is none, and with `level-failed` when the database
+ * refuses a value; its message then names the check.
+ */
+export class PostgresFleetRepository implements FleetSource {
+  readonly #pool: PostgresPool;
+
+  constructor(pool: PostgresPool) {
+    this.#pool = pool;
+  }
+
+  async vehicles(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, Vehicle>> {
+    const rows = await this.#read<Vehicle>(VEHICLES, ids, call);
+    return new Map(rows.map((row) => [row.id, row]));
+  }
+
+  async statuses(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, VehicleStatus>> {
+    const rows = await this.#read<VehicleStatus>(STATUSES, ids, call);
+    return new Map(rows.map((row) => [row.vehicleId, row]));
+  }
+
+  async locations(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, VehicleLocation>> {
+    const rows = await this.#read<LocationRow>(LOCATIONS, ids, call);
+    return new Map(rows.map((row) => [row.vehicleId, toLocation(row)]));
+  }
+
+  async trips(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, Trip[]>> {
+    return toLists(await this.#read<TripRow>(TRIPS, ids, call), toTrip);
+  }
+
+  async fuelRecords(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, FuelRecord[]>> {
+    return toLists(await this.#read<FuelRecord>(FUEL_RECORDS, ids, call), toFuelRecord);
+  }
+
+  async maintenanceRecords(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, MaintenanceRecord[]>> {
+    return toLists(await this.#read<MaintenanceRow>(MAINTENANCE_RECORDS, ids, call), toMaintenanceRecord);
+  }
+
+  async activeVehicleIds({ after, limit }: IdPage, call: LoadCall): Promise<VehicleId[]> {
+    const rows = await this.#pool.query<{ id: VehicleId }>(ACTIVE_VEHICLE_IDS, [after ?? null, limit], call);
+    return rows.map((row) => row.id);
+  }
+
+  async locationsWithin(box: Box, limit: number, call: LoadCall): Promise<VehicleLocation[]> {
+    const borders = [
+      Math.max(box.south, -90),
+      Math.max(box.west, -180),
+      Math.min(box.north, 90),
+      Math.min(box.east, 180),
+    ];
+    const rows = await this.#pool.query<LocationRow>(LOCATIONS_WITHIN, [...borders, limit], call);
+    return rows.map(toLocation);
+  }
+
+  async saveLocations(locations: readonly VehicleLocation[], call: LoadCall): Promise<SavedLocation[]> {
+    if (locations.length === 0) return [];
+    const saved = await this.#pool.query<SavedRow>(SAVE_LOCATIONS, saveLocationsValues(locations), call);
+    const verdicts = new LocationVerdicts(saved);
+    const unmoved = verdicts.unmoved(locations);
+    if (unmoved.length > 0) verdicts.learn(await this.#read<NewestRow>(NEWEST_LOCATIONS, unmoved, call));
+    return locations.map((location) => verdicts.of(location));
+  }
+
+  /** Inserts or replaces vehicles; one that is known with a later `updatedAt` stays as it is. */
+  saveVehicles(vehicles: readonly Vehicle[], call: LoadCall): Promise<void> {
+    return this.#upsert(VEHICLE_UPSERT, vehicles, call);
+  }
+
+  /** Inserts or replaces statuses; one that is known with a later `updatedAt` stays. The vehicles must exist. */
+  saveStatuses(statuses: readonly VehicleStatus[], call: LoadCall): Promise<void> {
+    return this.#upsert(STATUS_UPSERT, statuses, call);
+  }
+
+  /** Inserts or replaces trips by their id. The vehicles must exist; the same holds for the two below. */
+  saveTrips(trips: readonly Trip[], call: LoadCall): Promise<void> {
+    return this.#upsert(TRIP_UPSERT, trips, call);
+  }
+
+  saveFuelRecords(records: readonly FuelRecord[], call: LoadCall): Promise<void> {
+    return this.#upsert(FUEL_RECORD_UPSERT, records, call);
+  }
+
+  saveMaintenanceRecords(records: readonly MaintenanceRecord[], call: LoadCall): Promise<void> {
+    return this.#upsert(MAINTENANCE_RECORD_UPSERT, records, call);
+  }
+
+  async #read<Row extends object>(
+    statement: Statement,
+    ids: readonly VehicleId[],
+    call: LoadCall,
+  ): Promise<readonly Row[]> {
+    return ids.length === 0 ? [] : this.#pool.query<Row>(statement, [ids], call);
+  }
+
+  /** One statement per 1,000 records; when one fails, those before it are saved, and saving again does no harm. */
+  async #upsert<T>({ statement, values }: Upsert<T>, records: readonly T[], call: LoadCall): Promise<void> {
+    for (let from = 0; from < records.length; from += UPSERT_MAX) {
+      const batch = records.slice(from, from + UPSERT_MAX);
+      await this.#pool.query(statement, values(batch), call);
+    }
+  }
+}
