@@ -8,7 +8,7 @@ import { CacheError, toError } from '../core/errors.js';
 
 /** Resolved beside this file: `src/` when run from source, `dist/` when built. */
 const OWN_MIGRATIONS = fileURLToPath(new URL('migrations/', import.meta.url));
-const FILE_FORM = /^(\d{4})_([a-z0-9_]+)\.sql$/;
+const FILE_FORM = /^(\d{4})-[a-z0-9-]+\.sql$/;
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Another node may be migrating: how long to wait for it, and for each lock on a table. */
@@ -18,7 +18,7 @@ const STATEMENT_TIMEOUT_MS = 300_000;
 const LOCK_KEY = 7_305_171_029;
 
 export interface MigrateOptions {
-  /** Folder of the `NNNN_name.sql` files. Default: the schema of the fleet. */
+  /** Folder of the `NNNN-name.sql` files. Default: the schema of the fleet. */
   readonly directory?: string;
   readonly signal?: AbortSignal;
 }
@@ -125,7 +125,7 @@ async function readMigrations(directory: string): Promise<readonly Migration[]> 
   const migrations: Migration[] = [];
   for (const file of files) {
     const form = FILE_FORM.exec(file);
-    if (form === null) throw failure(`${file} is not named like 0001_what_it_does.sql`);
+    if (form === null) throw failure(`${file} is not named like 0001-what-it-does.sql`);
     const version = Number(form[1]);
     if (migrations.at(-1)?.version === version) throw failure(`two migrations have the number of ${file}`);
     // Line endings differ between checkouts; the schema does not.

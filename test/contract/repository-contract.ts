@@ -9,6 +9,16 @@ import type {
   VehicleStatus,
 } from '../../src/fleet/domain.js';
 import type { FleetRepository } from '../../src/fleet/ports.js';
+import {
+  makeFuelRecord,
+  makeLocation,
+  makeMaintenanceRecord,
+  makeStatus,
+  makeTrip,
+  makeVehicle,
+  newCall,
+  TIME_MS,
+} from './repository-records.js';
 
 /** The port of the fleet, and the ways by which data gets in. */
 export interface SeededRepository extends FleetRepository {
@@ -19,88 +29,9 @@ export interface SeededRepository extends FleetRepository {
   saveMaintenanceRecords(records: readonly MaintenanceRecord[], call: LoadCall): Promise<void>;
 }
 
-export function newCall(): LoadCall {
-  return { signal: new AbortController().signal, remainingMs: 10_000 };
-}
-
 const LARGEST_ID = '18446744073709551615';
-const TIME_MS = Date.UTC(2026, 10, 5, 4, 30, 0, 123);
 /** Text that a careless encoding would break. */
 const HARD_TEXT = 'a "b" {c}, \\d\\ \'e\' NULL\n\u0926\u093f\u0932\u094d\u0932\u0940 \u{1f69a}';
-
-export function makeVehicle(id: string, changes: Partial<Vehicle> = {}): Vehicle {
-  return {
-    id,
-    registration: 'MH12AB1234',
-    type: 'truck',
-    model: 'Prima 5530',
-    city: 'mumbai',
-    operatorId: 'operator-1',
-    capacityKg: 40_000,
-    active: true,
-    updatedAt: new Date(TIME_MS),
-    ...changes,
-  };
-}
-
-export function makeLocation(vehicleId: string, offsetMs = 0, changes: Partial<VehicleLocation> = {}): VehicleLocation {
-  return {
-    vehicleId,
-    lat: 19.076,
-    lon: 72.8777,
-    speedKmh: 41.5,
-    headingDeg: 270,
-    engineOn: true,
-    at: new Date(TIME_MS + offsetMs),
-    region: '19.07:72.87',
-    ...changes,
-  };
-}
-
-function makeStatus(vehicleId: string, changes: Partial<VehicleStatus> = {}): VehicleStatus {
-  return {
-    vehicleId,
-    state: 'moving',
-    fuelPercent: 61.7,
-    odometerKm: 120_345.6,
-    updatedAt: new Date(TIME_MS),
-    ...changes,
-  };
-}
-
-function makeTrip(id: string, vehicleId: string, offsetMs = 0, changes: Partial<Trip> = {}): Trip {
-  return {
-    id,
-    vehicleId,
-    origin: 'Bhiwandi',
-    destination: 'Hinjawadi',
-    distanceKm: 148.2,
-    startedAt: new Date(TIME_MS + offsetMs),
-    plannedArrivalAt: new Date(TIME_MS + offsetMs + 4 * 3_600_000),
-    arrivedAt: undefined,
-    ...changes,
-  };
-}
-
-function makeFuelRecord(id: string, vehicleId: string, offsetMs = 0): FuelRecord {
-  return {
-    id,
-    vehicleId,
-    at: new Date(TIME_MS + offsetMs),
-    litres: 212.35,
-    odometerKm: 120_300.1,
-    costInr: 19_748.55,
-  };
-}
-
-function makeMaintenanceRecord(
-  id: string,
-  vehicleId: string,
-  offsetMs = 0,
-  nextDueAt: Date | undefined = undefined,
-): MaintenanceRecord {
-  return { id, vehicleId, at: new Date(TIME_MS + offsetMs), work: 'brake pads', nextDueAt };
-}
 
 /** Where `previous` of a saved position points to. */
 function placeOf({ lat, lon, region }: VehicleLocation) {
@@ -144,7 +75,7 @@ export function repositoryContract(name: string, make: () => Promise<SeededRepos
       it('gives back positions as they were saved, with and without a heading', async () => {
         const locations = [
           makeLocation('7', 1, { headingDeg: undefined, engineOn: false, speedKmh: 0, region: HARD_TEXT }),
-          makeLocation(LARGEST_ID, 2, { lat: -33.123456789012345, lon: -179.99999999999997, headingDeg: 359.9 }),
+          makeLocation(LARGEST_ID, 2, { lat: -33.12345678901234, lon: -179.99999999999997, headingDeg: 359.9 }),
         ];
         await save(...locations);
         const found = await repository.locations(['7', LARGEST_ID], newCall());

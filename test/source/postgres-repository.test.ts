@@ -5,13 +5,8 @@ import { systemClock } from '../../src/node/system-clock.js';
 import { PostgresFleetRepository } from '../../src/source/fleet-repository.js';
 import { migrate } from '../../src/source/migrate.js';
 import { PostgresPool } from '../../src/source/postgres-pool.js';
-import {
-  makeLocation,
-  makeVehicle,
-  newCall,
-  repositoryContract,
-  type SeededRepository,
-} from '../contract/repository-contract.js';
+import { repositoryContract, type SeededRepository } from '../contract/repository-contract.js';
+import { makeLocation, makeVehicle, newCall } from '../contract/repository-records.js';
 import { createOwnDatabase } from '../servers.js';
 import { MemoryRepository } from './memory-repository.js';
 
