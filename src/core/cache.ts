@@ -133,6 +133,8 @@ export interface Keyspace<Id, T> {
   delete(id: Id, call?: CallOptions): Promise<WriteResult>;
   /** Loads what is not cached yet; resolves with how many were loaded. */
   warm(ids: readonly Id[], call?: CallOptions): Promise<number>;
+  /** Asks the loader for all of them whatever is cached; resolves with how many it has. */
+  refresh(ids: readonly Id[], call?: CallOptions): Promise<number>;
 }
 
 export interface KeyspaceDefinition<Id, T> {

@@ -27,7 +27,7 @@ export function openKeyspace<Id, T>(host: KeyspaceHost, definition: KeyspaceDefi
     return { ...lifetime?.(value, id), ...(own && { tags: own }), ...(eventTime !== undefined && { eventTime }) };
   };
 
-  const loadMany = async (ids: readonly Id[], call?: CallOptions): Promise<Map<Id, T>> => {
+  const loadMany = async (ids: readonly Id[], call?: CallOptions, refresh = false): Promise<Map<Id, T>> => {
     const byKey = new Map(ids.map((id) => [keyOf(id), id]));
     const keys = [...byKey.keys()];
     const idOf = (key: string): Id => byKey.get(key) as Id;
@@ -48,7 +48,7 @@ export function openKeyspace<Id, T>(host: KeyspaceHost, definition: KeyspaceDefi
                 return eventTime === undefined ? options : { ...options, eventTimeOf: () => eventTime };
               },
             },
-            { ...call, ...(absentTtlMs !== undefined && { absentTtl: absentTtlMs }) },
+            { ...call, refresh, ...(absentTtlMs !== undefined && { absentTtl: absentTtlMs }) },
           );
     const values = new Map<Id, T>();
     for (const [key, value] of found) values.set(idOf(key), value as T);
@@ -58,7 +58,7 @@ export function openKeyspace<Id, T>(host: KeyspaceHost, definition: KeyspaceDefi
   return {
     name,
     key: keyOf,
-    getMany: loadMany,
+    getMany: (ids, call) => loadMany(ids, call),
     async get(id, call) {
       return load === undefined ? host.get<T>(keyOf(id), call) : (await loadMany([id], call)).get(id);
     },
@@ -66,6 +66,9 @@ export function openKeyspace<Id, T>(host: KeyspaceHost, definition: KeyspaceDefi
     delete: (id, call) => host.delete(keyOf(id), call),
     async warm(ids, call) {
       return (await loadMany(ids, call)).size;
+    },
+    async refresh(ids, call) {
+      return (await loadMany(ids, call, true)).size;
     },
   };
 }
