@@ -1,0 +1,181 @@
+import type { Cache, WriteResult } from '../core/cache.js';
+import type { CallOptions } from '../core/call.js';
+import type { Clock } from '../core/clock.js';
+import { CacheError } from '../core/errors.js';
+import { ActiveVehicles } from './active-vehicles.js';
+import type { Circle } from './circle.js';
+import type {
+  FuelRecord,
+  LocationUpdate,
+  MaintenanceRecord,
+  Trip,
+  Vehicle,
+  VehicleId,
+  VehicleIdInput,
+  VehicleLocation,
+  VehicleStatus,
+} from './domain.js';
+import { keys, patterns } from './keys.js';
+import { openKeyspaces, type VehicleSpace } from './keyspaces.js';
+import { Nearby, type NearbyVehicle } from './nearby.js';
+import type { FleetRepository, RoutesApi } from './ports.js';
+import { type Recorded, Recording } from './recording.js';
+import { type Refresh, Refresher, type VehicleKind } from './refresh.js';
+import type { Position, Region } from './region.js';
+import { RouteEstimates, type RouteEta } from './route-estimates.js';
+import { type FleetStats, zeroCounters } from './stats.js';
+import { type LocationListener, type SubscriptionFilter, Subscriptions } from './subscriptions.js';
+import { checkVehicleId, checkVehicleIds } from './vehicle-id.js';
+import { type WarmUpOptions, type WarmUpResult, warmUp } from './warm-up.js';
+
+export interface FleetOptions {
+  readonly cache: Cache;
+  readonly repository: FleetRepository;
+  /** Leave it out when nobody asks for arrival times. */
+  readonly routes?: RoutesApi;
+  readonly clock: Clock;
+}
+
+/**
+ * The vehicles of a fleet, read through the cache and written through the database. Reads resolve with `undefined`
+ * for a vehicle that does not exist, and with a stale copy while the database fails; without one they reject with a
+ * `CacheError` whose cause is the database's. Bad arguments reject with a `CacheError` that names the field.
+ */
+export interface Fleet extends AsyncDisposable {
+  vehicle(id: VehicleIdInput, call?: CallOptions): Promise<Vehicle | undefined>;
+  vehicleStatus(id: VehicleIdInput, call?: CallOptions): Promise<VehicleStatus | undefined>;
+  /** Where the vehicle was last. */
+  vehicleLocation(id: VehicleIdInput, call?: CallOptions): Promise<VehicleLocation | undefined>;
+  /** The same for many, by canonical id, in one read; those without a position are left out. */
+  vehicleLocations(ids: readonly VehicleIdInput[], call?: CallOptions): Promise<Map<VehicleId, VehicleLocation>>;
+  /** The same for every vehicle in service. */
+  activeVehicleLocations(call?: CallOptions): Promise<Map<VehicleId, VehicleLocation>>;
+  /** The newest 20, newest first. */
+  trips(id: VehicleIdInput, call?: CallOptions): Promise<readonly Trip[] | undefined>;
+  fuelRecords(id: VehicleIdInput, call?: CallOptions): Promise<readonly FuelRecord[] | undefined>;
+  maintenanceRecords(id: VehicleIdInput, call?: CallOptions): Promise<readonly MaintenanceRecord[] | undefined>;
+  /** When the vehicle will be there, by the routes API; shared among those who ask at once, kept nowhere. */
+  routeEta(id: VehicleIdInput, destination: Position, call?: CallOptions): Promise<RouteEta | undefined>;
+  /** The vehicles in a region or a circle of at most 50 km, the nearest first. */
+  nearbyVehicles(where: Region | Circle, call?: CallOptions): Promise<NearbyVehicle[]>;
+  /** Takes in one position. Rejects when it is out of range. */
+  recordLocation(update: LocationUpdate, call?: CallOptions): Promise<Recorded>;
+  /** Takes in many; one result per update, in their order, also for those that are out of range. */
+  recordLocations(updates: readonly LocationUpdate[], call?: CallOptions): Promise<Recorded[]>;
+  /** Removes location, status, trips, fuel and maintenance of a vehicle from every level. */
+  invalidateVehicle(id: VehicleIdInput, call?: CallOptions): Promise<WriteResult[]>;
+  /** Brings the vehicles in service into the cache, at the database's pace. */
+  warmUp(options?: WarmUpOptions): Promise<WarmUpResult>;
+  readonly refresh: Refresh;
+  /**
+   * Tells a listener of every newest position that is recorded in this process and fits the filter.
+   * @returns what ends it
+   */
+  subscribe(filter: SubscriptionFilter, listener: LocationListener): () => void;
+  stats(): FleetStats;
+  /** Ends refresh and subscriptions, and waits for what is being recorded. The cache stays open: it is the caller's. */
+  close(): Promise<void>;
+}
+
+/** @throws CacheError `invalid-options` naming what is missing */
+export function createFleet(options: FleetOptions): Fleet {
+  for (const field of ['cache', 'repository', 'clock'] as const) {
+    if (options?.[field] === undefined) {
+      throw new CacheError('invalid-options', `createFleet needs \`${field}\``, { field });
+    }
+  }
+  const { cache, repository, routes, clock } = options;
+  const counters = zeroCounters();
+  const keyspaces = openKeyspaces(cache, repository);
+  const subscriptions = new Subscriptions(counters);
+  const recording = new Recording({ cache, repository, clock, subscriptions, counters });
+  const refresher = new Refresher({ cache, clock, keyspaces, counters });
+  const active = new ActiveVehicles(cache, repository);
+  const nearby = new Nearby(clock, keyspaces);
+  const estimates = new RouteEstimates({ clock, keyspaces, routes, counters });
+  const ended = new AbortController();
+
+  const checkOpen = () => {
+    if (ended.signal.aborted) throw new CacheError('closed', 'the fleet is closed');
+  };
+
+  async function read<T>(kind: VehicleKind, space: VehicleSpace<T>, input: VehicleIdInput, call?: CallOptions) {
+    checkOpen();
+    const id = checkVehicleId(input);
+    refresher.note(kind, id);
+    return space.get(id, call);
+  }
+
+  function readLocations(ids: readonly VehicleId[], call?: CallOptions): Promise<Map<VehicleId, VehicleLocation>> {
+    for (const id of ids) refresher.note('location', id);
+    return keyspaces.location.getMany(ids, call);
+  }
+
+  const close = async () => {
+    ended.abort(new CacheError('closed', 'the fleet is closed'));
+    refresher.stop();
+    subscriptions.close();
+    await Promise.all([recording.settle(), refresher.settle()]);
+  };
+
+  return {
+    refresh: refresher,
+    vehicle: (id, call) => read('details', keyspaces.details, id, call),
+    vehicleStatus: (id, call) => read('status', keyspaces.status, id, call),
+    vehicleLocation: (id, call) => read('location', keyspaces.location, id, call),
+    trips: (id, call) => read('trips', keyspaces.trips, id, call),
+    fuelRecords: (id, call) => read('fuel', keyspaces.fuel, id, call),
+    maintenanceRecords: (id, call) => read('maintenance', keyspaces.maintenance, id, call),
+    async vehicleLocations(ids, call) {
+      checkOpen();
+      return readLocations(checkVehicleIds(ids), call);
+    },
+    async activeVehicleLocations(call) {
+      checkOpen();
+      return readLocations(await active.ids(call), call);
+    },
+    async routeEta(id, destination, call) {
+      checkOpen();
+      return estimates.ask(checkVehicleId(id), destination, call);
+    },
+    async nearbyVehicles(where, call) {
+      checkOpen();
+      return nearby.find(where, call);
+    },
+    async recordLocation(update, call) {
+      checkOpen();
+      const [recorded] = await recording.record([update], call);
+      if (recorded === undefined || recorded.outcome === 'rejected') {
+        throw recorded?.error ?? new CacheError('invalid-value', 'there is no update', { field: 'update' });
+      }
+      return recorded;
+    },
+    async recordLocations(updates, call) {
+      checkOpen();
+      return recording.record(updates, call);
+    },
+    async invalidateVehicle(input, call) {
+      checkOpen();
+      const id = checkVehicleId(input);
+      const named = [keys.location(id), keys.status(id), keys.trips(id), keys.fuel(id), keys.maintenance(id)];
+      const results = await Promise.all([
+        cache.deleteMany(named, call),
+        cache.deleteByPattern(patterns.trips(id), call),
+        cache.deleteByPattern(patterns.fuel(id), call),
+      ]);
+      return results.flat();
+    },
+    async warmUp(options = {}) {
+      checkOpen();
+      const signal = options.signal === undefined ? ended.signal : AbortSignal.any([options.signal, ended.signal]);
+      return warmUp({ clock, keyspaces, active }, { ...options, signal });
+    },
+    subscribe(filter, listener) {
+      checkOpen();
+      return subscriptions.add(filter, listener);
+    },
+    stats: () => ({ ...counters, subscribers: subscriptions.size }),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}

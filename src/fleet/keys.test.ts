@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { compileGlob } from '../core/glob.js';
+import { keys, patterns, tags } from './keys.js';
+
+describe('the keys of the fleet', () => {
+  it('are those that the platform has always used', () => {
+    expect(keys.location('42')).toBe('vehicle:location:42');
+    expect(keys.status('42')).toBe('vehicle:status:42');
+    expect(keys.trips('42')).toBe('vehicle:trips:42:recent');
+    expect(keys.fuel('42')).toBe('vehicle:fuel:42:recent');
+    expect(keys.maintenance('42')).toBe('vehicle:maintenance:42');
+    expect(keys.details('42')).toBe('vehicle:details:42');
+    expect(keys.nearby('19.07,72.87')).toBe('nearby:vehicles:19.07,72.87');
+    expect([tags.locations, tags.vehicle('42'), tags.region('19.07,72.87')]).toEqual([
+      'type:location',
+      'vehicle:42',
+      'region:19.07,72.87',
+    ]);
+  });
+
+  it('are covered by the patterns of their vehicle and of no other', () => {
+    expect(compileGlob(patterns.trips('42')).matches(keys.trips('42'))).toBe(true);
+    expect(compileGlob(patterns.trips('42')).matches(keys.trips('421'))).toBe(false);
+    expect(compileGlob(patterns.fuel('42')).matches(keys.fuel('42'))).toBe(true);
+    expect(compileGlob(patterns.fuel('42')).matches(keys.trips('42'))).toBe(false);
+    expect(compileGlob(patterns.routes('42')).matches('route:polyline:42')).toBe(true);
+    expect(compileGlob(patterns.routes('42')).matches('route:polyline:142')).toBe(false);
+  });
+});

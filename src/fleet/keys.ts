@@ -1,0 +1,32 @@
+import type { VehicleId } from './domain.js';
+import type { Region } from './region.js';
+
+/** Where each kind of thing that the fleet knows lies in the cache. */
+export const keys = {
+  location: (id: VehicleId) => `vehicle:location:${id}`,
+  status: (id: VehicleId) => `vehicle:status:${id}`,
+  details: (id: VehicleId) => `vehicle:details:${id}`,
+  /** The newest trips. Others may be kept beside it, under `vehicle:trips:{id}:*`. */
+  trips: (id: VehicleId) => `vehicle:trips:${id}:recent`,
+  /** The newest fuel records. Others may be kept beside it, under `vehicle:fuel:{id}:*`. */
+  fuel: (id: VehicleId) => `vehicle:fuel:${id}:recent`,
+  maintenance: (id: VehicleId) => `vehicle:maintenance:${id}`,
+  /** Ids of the vehicles in a region. */
+  nearby: (region: Region) => `nearby:vehicles:${region}`,
+  /** Ids of the vehicles in service. */
+  activeIds: 'fleet:active-vehicle-ids',
+} as const;
+
+/** What is invalidated together. Ids are digits, so none of them can widen a pattern. */
+export const patterns = {
+  trips: (id: VehicleId) => `vehicle:trips:${id}:*`,
+  fuel: (id: VehicleId) => `vehicle:fuel:${id}:*`,
+  /** Everything an application keeps about the way of a vehicle: estimates, polylines, distances. */
+  routes: (id: VehicleId) => `route:*:${id}`,
+} as const;
+
+export const tags = {
+  locations: 'type:location',
+  vehicle: (id: VehicleId) => `vehicle:${id}`,
+  region: (region: Region) => `region:${region}`,
+} as const;

@@ -1,0 +1,266 @@
+import type { Cache, SetOptions, WriteResult } from '../core/cache.js';
+import {
+  abortedError,
+  type Call,
+  type CallOptions,
+  deadlineError,
+  remainingMs,
+  startCall,
+  waitWithin,
+} from '../core/call.js';
+import type { Clock } from '../core/clock.js';
+import { CacheError, toError } from '../core/errors.js';
+import type { LocationUpdate, VehicleId, VehicleLocation } from './domain.js';
+import { keys, patterns } from './keys.js';
+import { locationTags } from './keyspaces.js';
+import { locationLifetime } from './lifetimes.js';
+import type { FleetRepository, SavedLocation } from './ports.js';
+import { isSignificantMove, judgeUpdate } from './positions.js';
+import type { FleetCounters } from './stats.js';
+import type { Moved, Subscriptions } from './subscriptions.js';
+import { chunksOf, outsideCall } from './waits.js';
+
+/**
+ * What became of a report.
+ * - `newest`: it is where the vehicle is now, in the database and in the cache.
+ * - `history`: kept in the database; something newer, or something else of the same time, was there.
+ * - `duplicate`: the database had it already.
+ * - `ghost`: without a fix; kept nowhere.
+ * - `rejected`: out of range; kept nowhere, `error.field` says what.
+ *
+ * `clamped`: the device's clock lied, and `location.at` is not what it said.
+ */
+export type Recorded =
+  | {
+      readonly outcome: 'newest';
+      readonly location: VehicleLocation;
+      readonly clamped: boolean;
+      /** What each level of the cache did with it. */
+      readonly write: WriteResult;
+    }
+  | {
+      readonly outcome: 'history' | 'duplicate' | 'ghost';
+      readonly location: VehicleLocation;
+      readonly clamped: boolean;
+    }
+  | { readonly outcome: 'rejected'; readonly clamped: false; readonly error: CacheError };
+
+export interface RecordingParts {
+  readonly cache: Cache;
+  readonly repository: FleetRepository;
+  readonly clock: Clock;
+  readonly subscriptions: Subscriptions;
+  readonly counters: FleetCounters;
+}
+
+const DEADLINE_MS = 10_000;
+/** Positions per transaction: large enough to be cheap, small enough not to hold the rows of many vehicles for long. */
+const CHUNK = 500;
+/** Most invalidations by pattern at a time; they cannot be batched. */
+const PATTERNS_AT_ONCE = 10;
+const NAME = 'the database';
+
+/** A report that is to be saved, and the place of its result. */
+interface Pending {
+  readonly index: number;
+  readonly location: VehicleLocation;
+  readonly clamped: boolean;
+}
+
+/**
+ * Takes in positions: database first, then the cache, then what depends on them, then the subscribers. The database
+ * decides which position is the newest; the cache is told only of those, dated as the database has them, so neither
+ * the order in which nodes write nor a node that stops half-way can make the two disagree for longer than a TTL.
+ */
+export class Recording {
+  readonly #parts: RecordingParts;
+  readonly #underWay = new Set<Promise<unknown>>();
+
+  constructor(parts: RecordingParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * One result per update, in their order. A bad update does not keep the others out.
+   * @throws CacheError `level-failed` when the database fails, `deadline` or `aborted`: how many were kept is in the
+   *   message. Sending all of them again is safe, the database knows duplicates.
+   */
+  async record(updates: readonly LocationUpdate[], options: CallOptions | undefined): Promise<Recorded[]> {
+    if (!Array.isArray(updates)) {
+      throw new CacheError('invalid-value', `updates must be an array, got ${typeof updates}`, { field: 'updates' });
+    }
+    const { clock } = this.#parts;
+    const call = startCall(clock, options, DEADLINE_MS, 'write');
+    const { results, pending } = judgeAll(updates, clock.wallMs());
+    let kept = 0;
+    for (const chunk of chunksOf(pending, CHUNK)) {
+      await this.#recordChunk(chunk, results, call, `${kept} of ${pending.length} positions were kept before`);
+      kept += chunk.length;
+    }
+    const complete = results as Recorded[];
+    demoteOutdated(complete);
+    this.#count(complete);
+    return complete;
+  }
+
+  /** Resolves when nothing is being recorded any more; everything that is has a deadline. */
+  async settle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+  }
+
+  async #recordChunk(
+    chunk: readonly Pending[],
+    results: (Recorded | undefined)[],
+    call: Call,
+    progress: string,
+  ): Promise<void> {
+    const { clock } = this.#parts;
+    const notBegun = `positions were not saved (${progress})`;
+    if (call.signal?.aborted === true) throw saveError(abortedError(NAME, call.signal), notBegun);
+    if (remainingMs(clock, call) <= 0) throw saveError(deadlineError(NAME), notBegun);
+    // One chain, waited for but never cut: what the database has taken reaches the cache even if the caller is gone.
+    const chain = this.#save(chunk, call).then((saved) => this.#spread(chunk, saved, results));
+    this.#track(chain);
+    try {
+      await waitWithin(clock, call, NAME, chain);
+    } catch (thrown) {
+      throw saveError(thrown, `saving ${chunk.length} positions failed (${progress})`);
+    }
+  }
+
+  async #save(chunk: readonly Pending[], call: Call): Promise<readonly SavedLocation[]> {
+    const { clock, repository } = this.#parts;
+    const outside = outsideCall(clock, call, NAME);
+    try {
+      const locations = chunk.map(({ location }) => location);
+      const saved = await repository.saveLocations(locations, outside);
+      if (saved.length !== locations.length) {
+        throw new CacheError(
+          'level-failed',
+          `${NAME} answered ${saved.length} times for ${locations.length} positions`,
+        );
+      }
+      return saved;
+    } finally {
+      outside.end();
+    }
+  }
+
+  /** From the database to the cache, to what depends on it, to the subscribers. */
+  async #spread(
+    chunk: readonly Pending[],
+    saved: readonly SavedLocation[],
+    results: (Recorded | undefined)[],
+  ): Promise<void> {
+    const { cache, subscriptions } = this.#parts;
+    const newest = new Map<VehicleId, Pending & { readonly previous: SavedLocation['previous'] }>();
+    chunk.forEach((pending, i) => {
+      const { index, location, clamped } = pending;
+      const { newest: isNewest, duplicate, previous } = saved[i] as SavedLocation;
+      results[index] = { outcome: duplicate ? 'duplicate' : 'history', location, clamped };
+      const other = newest.get(location.vehicleId);
+      if (isNewest && (other === undefined || location.at > other.location.at)) {
+        newest.set(location.vehicleId, { ...pending, previous });
+      }
+    });
+    const fresh = [...newest.values()];
+    if (fresh.length === 0) return;
+    // A duplicate is written too: the one who sent it first may have stopped between the database and the cache.
+    const writes = await cache.setMany(
+      fresh.map(({ location }) => [keys.location(location.vehicleId), location, locationOptions(location)]),
+    );
+    fresh.forEach(({ index, location, clamped }, i) => {
+      if (results[index]?.outcome === 'duplicate') return;
+      results[index] = { outcome: 'newest', location, clamped, write: writes[i] as WriteResult };
+    });
+    await this.#invalidateRelated(fresh);
+    subscriptions.publish(fresh);
+  }
+
+  async #invalidateRelated(moves: readonly Moved[]): Promise<void> {
+    const { cache, counters } = this.#parts;
+    const significant = moves.filter(
+      ({ location, previous }) => previous === undefined || isSignificantMove(previous, location),
+    );
+    if (significant.length === 0) return;
+    counters.significantMoves += significant.length;
+    const regions = new Set(significant.flatMap(({ location, previous }) => [previous?.region, location.region]));
+    regions.delete(undefined);
+    await cache.deleteMany([...regions].map((region) => keys.nearby(region as string)));
+    for (const some of chunksOf(significant, PATTERNS_AT_ONCE)) {
+      await Promise.all(some.map(({ location }) => cache.deleteByPattern(patterns.routes(location.vehicleId))));
+    }
+  }
+
+  #count(results: readonly Recorded[]): void {
+    const { counters } = this.#parts;
+    for (const { outcome, clamped } of results) {
+      counters[COUNTER[outcome]] += 1;
+      if (clamped) counters.clamped += 1;
+    }
+  }
+
+  #track(work: Promise<unknown>): void {
+    const tracked = work
+      .catch(() => {})
+      .finally(() => {
+        this.#underWay.delete(tracked);
+      });
+    this.#underWay.add(tracked);
+  }
+}
+
+const COUNTER = {
+  newest: 'newest',
+  history: 'history',
+  duplicate: 'duplicates',
+  ghost: 'ghosts',
+  rejected: 'rejected',
+} as const satisfies Record<Recorded['outcome'], keyof FleetCounters>;
+
+function saveError(thrown: unknown, what: string): CacheError {
+  const code = thrown instanceof CacheError ? thrown.code : 'level-failed';
+  const message = `${what}: ${toError(thrown).message}; send all of them again, duplicates are recognised`;
+  return new CacheError(code, message, { cause: thrown });
+}
+
+function judgeAll(updates: readonly LocationUpdate[], wallMs: number) {
+  const results: (Recorded | undefined)[] = [];
+  const live: Pending[] = [];
+  const history: Pending[] = [];
+  updates.forEach((update, index) => {
+    const judged = judgeUpdate(update, wallMs);
+    if (judged.kind === 'rejected') {
+      results[index] = { outcome: 'rejected', clamped: false, error: judged.error };
+    } else if (judged.kind === 'ghost') {
+      results[index] = { outcome: 'ghost', location: judged.location, clamped: judged.clamped };
+    } else {
+      results[index] = undefined;
+      (update.history === true ? history : live).push({ index, location: judged.location, clamped: judged.clamped });
+    }
+  });
+  // What a device kept while it was offline may be thousands of positions: the live ones do not wait behind them.
+  return { results, pending: [...live, ...history] };
+}
+
+/** Of several positions of one vehicle that were the newest when their chunk was saved, only the last one still is. */
+function demoteOutdated(results: Recorded[]): void {
+  const newestAt = new Map<VehicleId, number>();
+  results.forEach((result, i) => {
+    if (result.outcome !== 'newest') return;
+    const { vehicleId, at } = result.location;
+    const otherAt = newestAt.get(vehicleId);
+    const other = otherAt === undefined ? undefined : results[otherAt];
+    const isOutdated = other?.outcome === 'newest' && other.location.at >= at;
+    const demoted = isOutdated ? i : otherAt;
+    if (!isOutdated) newestAt.set(vehicleId, i);
+    if (demoted === undefined) return;
+    const { location, clamped } = results[demoted] as Recorded & { location: VehicleLocation };
+    results[demoted] = { outcome: 'history', location, clamped };
+  });
+}
+
+function locationOptions(location: VehicleLocation): SetOptions {
+  const { ttl, staleIfError } = locationLifetime(location);
+  return { ttl, staleIfError, tags: locationTags(location.vehicleId, location), eventTime: location.at };
+}

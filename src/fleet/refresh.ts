@@ -1,0 +1,159 @@
+import type { Cache, EntryInfo } from '../core/cache.js';
+import { type Call, type CallOptions, startCall } from '../core/call.js';
+import type { Clock } from '../core/clock.js';
+import { CacheError, toError } from '../core/errors.js';
+import { hashKey } from '../core/key.js';
+import { Demand } from './demand.js';
+import type { VehicleId } from './domain.js';
+import type { FleetKeyspaces, VehicleSpace } from './keyspaces.js';
+import { Pace } from './pace.js';
+import type { FleetCounters } from './stats.js';
+import { chunksOf, pause, restOf } from './waits.js';
+
+/** Keeps what is asked for from expiring. */
+export interface Refresh {
+  /** Runs a round every minute from now on. Nodes begin at different seconds of it. */
+  start(): void;
+  stop(): void;
+  /** Runs one round, or waits for the one that is running; resolves with how many were loaded anew. */
+  runOnce(options?: CallOptions): Promise<number>;
+}
+
+const INTERVAL_MS = 60_000;
+/** What expires later than this is left for a later round. */
+const AHEAD_MS = 5 * 60_000;
+const BATCH = 50;
+const BATCH_DEADLINE_MS = 10_000;
+/** Most vehicles that are kept an eye on, per kind. */
+const DEMAND_MAX = 50_000;
+const NAME = 'the refresh';
+
+export interface RefresherParts {
+  readonly cache: Cache;
+  readonly clock: Clock;
+  readonly keyspaces: FleetKeyspaces;
+  readonly counters: FleetCounters;
+}
+
+/** The kinds that are kept of each vehicle. */
+export type VehicleKind = Exclude<keyof FleetKeyspaces, 'nearby'>;
+const KINDS: readonly VehicleKind[] = ['location', 'status', 'details', 'trips', 'fuel', 'maintenance'];
+
+/**
+ * Every minute, loads anew what expires within five minutes, or within half its lifetime if that is less, and was
+ * asked for in the last five rounds. What lives shorter than two rounds is left alone: a round a minute cannot keep it
+ * fresh (a moving vehicle's position, which its next report replaces anyway).
+ *
+ * It looks at an entry only when that may be about to expire, and finds that another node was first, since they take
+ * their rounds at different seconds. A database that fails ends the round.
+ */
+export class Refresher implements Refresh {
+  readonly #parts: RefresherParts;
+  readonly #demand: Readonly<Record<VehicleKind, Demand>>;
+  #cancelNext: (() => void) | undefined;
+  #stop = new AbortController();
+  #round: Promise<number> | undefined;
+
+  constructor(parts: RefresherParts) {
+    this.#parts = parts;
+    this.#demand = Object.fromEntries(KINDS.map((kind) => [kind, new Demand(DEMAND_MAX)])) as Record<
+      VehicleKind,
+      Demand
+    >;
+  }
+
+  /** Somebody asked for this. */
+  note(kind: VehicleKind, id: VehicleId): void {
+    this.#demand[kind].note(id);
+  }
+
+  start(): void {
+    if (this.#cancelNext !== undefined) return;
+    this.#stop = new AbortController();
+    this.#scheduleRound(hashKey(this.#parts.cache.stats().nodeId) % INTERVAL_MS);
+  }
+
+  stop(): void {
+    this.#cancelNext?.();
+    this.#cancelNext = undefined;
+    this.#stop.abort(new CacheError('aborted', `${NAME} was stopped`));
+  }
+
+  /** Resolves when no round is running any more. */
+  async settle(): Promise<void> {
+    await this.#round?.catch(() => {});
+  }
+
+  runOnce(options?: CallOptions): Promise<number> {
+    this.#round ??= this.#run(options).finally(() => {
+      this.#round = undefined;
+    });
+    return this.#round;
+  }
+
+  #scheduleRound(delayMs: number): void {
+    this.#cancelNext = this.#parts.clock.schedule(delayMs, () => {
+      this.#scheduleRound(INTERVAL_MS);
+      // A round that failed is counted where it failed; the next one tries again.
+      this.runOnce({ signal: this.#stop.signal }).catch(() => {});
+    });
+  }
+
+  async #run(options: CallOptions | undefined): Promise<number> {
+    const { clock, keyspaces } = this.#parts;
+    const call = startCall(clock, options, INTERVAL_MS, 'refresh');
+    const pace = new Pace();
+    let refreshed = 0;
+    for (const kind of KINDS) refreshed += await this.#runKind(keyspaces[kind], this.#demand[kind], pace, call);
+    return refreshed;
+  }
+
+  async #runKind(space: VehicleSpace<unknown>, demand: Demand, pace: Pace, call: Call): Promise<number> {
+    const { clock, counters } = this.#parts;
+    let refreshed = 0;
+    for (const ids of chunksOf(demand.due(clock.monotonicMs()), BATCH)) {
+      const expiring = await this.#expiring(space, demand, ids, call);
+      if (expiring.length === 0) continue;
+      const startedMs = clock.monotonicMs();
+      const { deadline, ...signal } = restOf(clock, call, NAME);
+      try {
+        refreshed += await space.refresh(expiring, {
+          ...signal,
+          deadline: Math.min(Number(deadline), BATCH_DEADLINE_MS),
+        });
+      } catch (thrown) {
+        counters.refreshErrors += 1;
+        throw toError(thrown);
+      }
+      counters.refreshed += expiring.length;
+      await pause(clock, call, pace.afterSuccess(clock.monotonicMs() - startedMs), NAME);
+    }
+    return refreshed;
+  }
+
+  /** Those that are to be loaded anew; the others are put off until they may be. */
+  async #expiring(
+    space: VehicleSpace<unknown>,
+    demand: Demand,
+    ids: readonly VehicleId[],
+    call: Call,
+  ): Promise<VehicleId[]> {
+    const { cache, clock } = this.#parts;
+    const options = restOf(clock, call, NAME);
+    const entries = await Promise.all(ids.map((id) => cache.getEntry(space.key(id), options)));
+    return ids.filter((id, i) => {
+      const waitMs = waitBeforeRefresh(space, entries[i]);
+      if (waitMs > 0) demand.postpone(id, clock.monotonicMs() + waitMs);
+      return waitMs === 0;
+    });
+  }
+}
+
+/** How long an entry may be left alone, in ms; 0 when it is to be loaded anew. */
+function waitBeforeRefresh(space: VehicleSpace<unknown>, entry: EntryInfo | undefined): number {
+  // Gone, or known to be absent: whoever asks next loads it.
+  if (entry?.value === undefined) return INTERVAL_MS;
+  const aheadMs = Math.min(AHEAD_MS, space.lifetimeOf(entry.value).ttl / 2);
+  if (aheadMs < INTERVAL_MS) return INTERVAL_MS;
+  return Math.max(0, entry.ttlMs - aheadMs);
+}
