@@ -109,10 +109,9 @@ export class PostgresFleetRepository implements FleetSource {
   async saveLocations(locations: readonly VehicleLocation[], call: LoadCall): Promise<SavedLocation[]> {
     if (locations.length === 0) return [];
     const saved = await this.#pool.query<SavedRow>(SAVE_LOCATIONS, saveLocationsValues(locations), call);
-    const verdicts = new LocationVerdicts(saved);
-    const unmoved = verdicts.unmoved(locations);
-    if (unmoved.length > 0) verdicts.learn(await this.#read<NewestRow>(NEWEST_LOCATIONS, unmoved, call));
-    return locations.map((location) => verdicts.of(location));
+    const verdicts = new LocationVerdicts(locations, saved);
+    verdicts.learn(await this.#read<NewestRow>(NEWEST_LOCATIONS, verdicts.unmoved, call));
+    return verdicts.all();
   }
 
   /** Inserts or replaces vehicles; one that is known with a later `updatedAt` stays as it is. */

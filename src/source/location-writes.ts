@@ -13,6 +13,9 @@
  *
  * Several positions of one vehicle in a batch: all are appended, and only the latest may become the newest (one
  * statement cannot update a row twice); at one time, the one that came first.
+ *
+ * The answer is short, for decoding rows is what costs this process most: the vehicles that moved, and which positions
+ * had been there.
  */
 import type { SavedLocation, VehicleId, VehicleLocation } from './fleet-records.js';
 import type { Statement } from './postgres-pool.js';
@@ -41,11 +44,11 @@ export const SAVE_LOCATIONS: Statement = {
         region = excluded.region, previous_lat = newest.lat, previous_lon = newest.lon,
         previous_region = newest.region
       where excluded.at > newest.at
-      returning ${IDENTITY}, previous_lat, previous_lon, previous_region
+      returning vehicle_id, previous_lat, previous_lon, previous_region
     )
-    select ${IDENTITY}, true as moved, previous_lat, previous_lon, previous_region from moved
+    select null::integer as duplicate, vehicle_id, previous_lat, previous_lon, previous_region from moved
     union all
-    select ${IDENTITY}, false, null, null, null from appended`,
+    select n::integer, null, null, null, null from given where (${IDENTITY}) not in (select ${IDENTITY} from appended)`,
 };
 
 /** The newest positions of vehicles that a batch did not move. */
@@ -54,23 +57,23 @@ export const NEWEST_LOCATIONS: Statement = {
   text: `select ${IDENTITY}, region from vehicle_locations where vehicle_id = any($1::numeric[])`,
 };
 
-interface Position {
+/** A vehicle that moved, or the number, from 1, of a position that had been saved before. */
+export type SavedRow =
+  | {
+      readonly duplicate: null;
+      readonly vehicle_id: VehicleId;
+      readonly previous_lat: number | null;
+      readonly previous_lon: number | null;
+      readonly previous_region: string | null;
+    }
+  | { readonly duplicate: number };
+
+export interface NewestRow {
   readonly vehicle_id: VehicleId;
   readonly at: Date;
   readonly lat: number;
   readonly lon: number;
   readonly speed_kmh: number;
-}
-
-/** A position that was appended to the history, or (`moved`) became the newest of its vehicle. */
-export interface SavedRow extends Position {
-  readonly moved: boolean;
-  readonly previous_lat: number | null;
-  readonly previous_lon: number | null;
-  readonly previous_region: string | null;
-}
-
-export interface NewestRow extends Position {
   readonly region: string;
 }
 
@@ -87,22 +90,34 @@ export function saveLocationsValues(locations: readonly VehicleLocation[]): read
   ];
 }
 
-/** Tells for each position what became of it, from what the two statements said. */
+/** Tells for each position of a batch what became of it, from what the two statements say. */
 export class LocationVerdicts {
-  readonly #appended = new Set<string>();
+  readonly #locations: readonly VehicleLocation[];
+  readonly #identities: readonly string[];
+  /** Numbers, from 0, of positions that had been saved before, or came before in this batch. */
+  readonly #duplicates: Set<number>;
   readonly #newest = new Map<VehicleId, { readonly identity: string; readonly previous: SavedLocation['previous'] }>();
 
-  constructor(rows: readonly SavedRow[]) {
+  constructor(locations: readonly VehicleLocation[], rows: readonly SavedRow[]) {
+    this.#locations = locations;
+    this.#identities = locations.map(({ vehicleId, at, lat, lon, speedKmh }) =>
+      identityOf(vehicleId, at, lat, lon, speedKmh),
+    );
+    this.#duplicates = repeatedOf(this.#identities);
+    const latest = latestOf(locations);
     for (const row of rows) {
-      const identity = identityOf(row.vehicle_id, row.at, row.lat, row.lon, row.speed_kmh);
-      if (row.moved) this.#newest.set(row.vehicle_id, { identity, previous: previousOf(row) });
-      else this.#appended.add(identity);
+      if (row.duplicate !== null) {
+        this.#duplicates.add(row.duplicate - 1);
+        continue;
+      }
+      const identity = this.#identities[latest.get(row.vehicle_id) ?? -1] ?? '';
+      this.#newest.set(row.vehicle_id, { identity, previous: previousOf(row) });
     }
   }
 
-  /** Vehicles of these positions whose newest position is not known yet. */
-  unmoved(locations: readonly VehicleLocation[]): VehicleId[] {
-    const ids = new Set(locations.map((location) => location.vehicleId));
+  /** Vehicles that did not move: what their newest positions are is to be asked, and told to `learn`. */
+  get unmoved(): readonly VehicleId[] {
+    const ids = new Set(this.#locations.map((location) => location.vehicleId));
     return [...ids].filter((id) => !this.#newest.has(id));
   }
 
@@ -112,19 +127,42 @@ export class LocationVerdicts {
     }
   }
 
-  /** To be asked once for each position, in their order: of two that are the same, the second is the duplicate. */
-  of({ vehicleId, at, lat, lon, speedKmh }: VehicleLocation): SavedLocation {
-    const identity = identityOf(vehicleId, at, lat, lon, speedKmh);
-    const newest = this.#newest.get(vehicleId);
-    return {
-      newest: newest?.identity === identity,
-      duplicate: !this.#appended.delete(identity),
-      previous: newest?.previous,
-    };
+  /** In the order of the positions. */
+  all(): SavedLocation[] {
+    return this.#locations.map(({ vehicleId }, index) => {
+      const newest = this.#newest.get(vehicleId);
+      return {
+        newest: newest?.identity === this.#identities[index],
+        duplicate: this.#duplicates.has(index),
+        previous: newest?.previous,
+      };
+    });
   }
 }
 
-function previousOf({ previous_lat: lat, previous_lon: lon, previous_region: region }: SavedRow) {
+/** Where the position of each vehicle is that the statement picks: the latest, of those at one time the first. */
+function latestOf(locations: readonly VehicleLocation[]): ReadonlyMap<VehicleId, number> {
+  const latest = new Map<VehicleId, number>();
+  const timesMs = locations.map((location) => location.at.getTime());
+  for (const [index, { vehicleId }] of locations.entries()) {
+    const known = latest.get(vehicleId);
+    if (known === undefined || (timesMs[index] ?? 0) > (timesMs[known] ?? 0)) latest.set(vehicleId, index);
+  }
+  return latest;
+}
+
+function repeatedOf(identities: readonly string[]): Set<number> {
+  const seen = new Set<string>();
+  const repeated = new Set<number>();
+  for (const [index, identity] of identities.entries()) {
+    if (seen.has(identity)) repeated.add(index);
+    else seen.add(identity);
+  }
+  return repeated;
+}
+
+function previousOf(row: Extract<SavedRow, { readonly duplicate: null }>): SavedLocation['previous'] {
+  const { previous_lat: lat, previous_lon: lon, previous_region: region } = row;
   return lat === null || lon === null || region === null ? undefined : { lat, lon, region };
 }
 

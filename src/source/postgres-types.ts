@@ -2,6 +2,7 @@ import type { CustomTypesConfig } from 'pg';
 import { CacheError } from '../core/errors.js';
 
 const BOOL = 16;
+const INT4 = 23;
 const FLOAT8 = 701;
 const TIMESTAMPTZ = 1184;
 
@@ -14,6 +15,7 @@ export const POSTGRES_TYPES: CustomTypesConfig = {
     switch (oid) {
       case BOOL:
         return isTrue;
+      case INT4:
       case FLOAT8:
         return Number;
       case TIMESTAMPTZ:
