@@ -82,8 +82,10 @@ export class PostgresPool {
       types: POSTGRES_TYPES,
       stream: () => this.#openSocket(),
     });
-    // An idle connection that breaks is out of the pool already; without a listener its error would end the process.
+    // Who waits for a connection that breaks is told by the statement; the pool drops it. Without listeners, on the pool
+    // for idle connections and on those in use, the error events that come on top would end the process.
     this.#pool.on('error', noop);
+    this.#pool.on('connect', (client) => client.on('error', noop));
   }
 
   /** Statements sent so far. */

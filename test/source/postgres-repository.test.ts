@@ -114,6 +114,8 @@ describe('a read of many vehicles from PostgreSQL', () => {
 });
 
 async function countWaiting(): Promise<number> {
+  // Within a transaction, the view would otherwise show what it showed the first time.
+  await admin.query('select pg_stat_clear_snapshot()');
   const { rows } = await admin.query<{ count: string }>(
     `select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
   );
