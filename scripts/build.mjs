@@ -6,7 +6,7 @@ import { join, relative } from 'node:path';
 const root = join(import.meta.dirname, '..');
 const source = join(root, 'src');
 const target = join(root, 'dist');
-const asset = /\.(?:html|css|sql|lua|svg)$/;
+const asset = /\.(?:html|css|js|sql|lua|svg)$/;
 
 rmSync(target, { recursive: true, force: true });
 
