@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { PARTITIONS } from '../core/key.js';
+import { KeyLayout } from './key-layout.js';
+import { slotOf } from './slot-table.js';
+
+describe('KeyLayout', () => {
+  const layout = new KeyLayout('fleetflow:');
+
+  it('keeps the names by which nodes of all releases find each other', () => {
+    expect(layout.partitions[42]).toEqual({
+      slot: 8_000,
+      sequenceKey: 'fleetflow:{42}!seq',
+      channel: 'fleetflow:{42}!feed',
+      entryPrefix: 'fleetflow:{42}:',
+    });
+    expect(layout.floors).toEqual({
+      slot: 6_823,
+      sequenceKey: 'fleetflow:{floors}!seq',
+      channel: 'fleetflow:{floors}!feed',
+      hashKey: 'fleetflow:{floors}!floors',
+    });
+  });
+
+  it('has every partition lie in one slot, whatever is in the keys', () => {
+    expect(layout.partitions).toHaveLength(PARTITIONS);
+    for (const { slot, sequenceKey, channel, entryPrefix } of layout.partitions) {
+      const keys = [sequenceKey, channel, `${entryPrefix}vehicle:{7}`, `${entryPrefix}!seq`, `${entryPrefix}}{x}`];
+      expect(keys.map(slotOf)).toEqual(keys.map(() => slot));
+    }
+  });
+
+  it('spreads the partitions over slots of their own', () => {
+    expect(new Set(layout.partitions.map(({ slot }) => slot)).size).toBe(PARTITIONS);
+  });
+
+  it.each(['a{b', 'a}b', '{}'])('refuses the prefix %j by the name of the field', (prefix) => {
+    expect(() => new KeyLayout(prefix)).toThrow(
+      expect.objectContaining({ code: 'invalid-config', field: 'redis.prefix' }),
+    );
+  });
+});

@@ -1,0 +1,55 @@
+import { CacheError } from '../core/errors.js';
+import { PARTITIONS } from '../core/key.js';
+import { slotOf } from './slot-table.js';
+
+export const DEFAULT_PREFIX = 'fleetflow:';
+
+/** The keys and the channel of one sequence of changes. All lie in one slot. */
+export interface Stream {
+  readonly slot: number;
+  /** Holds `seq:id` of the newest change. Never expires. */
+  readonly sequenceKey: string;
+  /** Shard channel on which changes are published. */
+  readonly channel: string;
+}
+
+/** A partition: its stream, and what precedes the key of an entry. */
+export interface PartitionKeys extends Stream {
+  readonly entryPrefix: string;
+}
+
+/** The floors: their stream, and the hash that keeps them. */
+export interface FloorKeys extends Stream {
+  /** Field `scope|subject`, value HLC in hex. Never expires. */
+  readonly hashKey: string;
+}
+
+/**
+ * Where everything lies in Redis. An entry is `<prefix>{<partition>}:<key>`; what is ours follows the tag with `!`
+ * instead, so no key of an entry can be it, and the braces of a key come too late to be a hash tag.
+ */
+export class KeyLayout {
+  readonly partitions: readonly PartitionKeys[];
+  readonly floors: FloorKeys;
+
+  /** @throws CacheError `invalid-config` for a prefix with braces, which would make a hash tag of its own. */
+  constructor(prefix: string) {
+    if (/[{}]/.test(prefix)) {
+      throw new CacheError(
+        'invalid-config',
+        `redis.prefix is ${JSON.stringify(prefix)}: braces are not allowed, they would decide the cluster slot`,
+        { field: 'redis.prefix' },
+      );
+    }
+    this.partitions = Array.from({ length: PARTITIONS }, (_, partition) => {
+      const tag = `${prefix}{${partition}}`;
+      return { ...streamAt(tag), entryPrefix: `${tag}:` };
+    });
+    const tag = `${prefix}{floors}`;
+    this.floors = { ...streamAt(tag), hashKey: `${tag}!floors` };
+  }
+}
+
+function streamAt(tag: string): Stream {
+  return { slot: slotOf(tag), sequenceKey: `${tag}!seq`, channel: `${tag}!feed` };
+}

@@ -1,0 +1,193 @@
+import { type Call, remainingMs, waitWithin } from '../core/call.js';
+import type { Chance } from '../core/chance.js';
+import type { Clock } from '../core/clock.js';
+import { CacheError, toError } from '../core/errors.js';
+import type { Change, Feed } from '../core/feed.js';
+import { type Floor, Floors } from '../core/floors.js';
+import { PARTITIONS } from '../core/key.js';
+import { STORED, type WriteOutcome } from '../core/outcome.js';
+import { decodeVersion } from '../core/version.js';
+import type { RedisConnections } from './connections.js';
+import { parseFloor, RAISE, raiseArguments } from './floor-script.js';
+import type { KeyLayout } from './key-layout.js';
+import type { RedisAccess } from './redis-link.js';
+import { makeRunId, runScript } from './script-run.js';
+import type { ShardCalls } from './shard-calls.js';
+import { Subscriptions } from './subscriptions.js';
+
+export interface RedisFeedOptions {
+  readonly connections: RedisConnections;
+  readonly calls: ShardCalls;
+  readonly layout: KeyLayout;
+  readonly access: RedisAccess;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly probeIntervalMs: number;
+  onError(error: Error, shard: string): void;
+}
+
+/** The floors follow the partitions among the streams. */
+const FLOORS_STREAM = PARTITIONS;
+const RELOAD_BOUND_MS = 1_000;
+
+/** version, operation, key: see the script that announces them. */
+const ENTRY_BODY = /^([0-9a-f]{40}) ([sdf]) (.*)$/s;
+
+/** How the nodes of a city that share a Redis learn of each other's writes, deletes and floors. */
+export class RedisFeed implements Feed {
+  readonly #options: RedisFeedOptions;
+  /** What is kept in Redis, or should be: a fail-over may lose what we still know. */
+  readonly #floors = new Floors();
+  readonly #waiting = new Set<() => void>();
+  #onChange: (change: Change) => void = () => {};
+  #subscriptions: Subscriptions | undefined;
+  #floorsLoaded = false;
+  #reloading = false;
+
+  constructor(options: RedisFeedOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the floors have been read. Before that, nothing that is read from Redis may be served. */
+  get floorsLoaded(): boolean {
+    return this.#floorsLoaded;
+  }
+
+  listen(onChange: (change: Change) => void): void {
+    this.#onChange = onChange;
+  }
+
+  /**
+   * Begins to follow all partitions and the floors. Resolves when it does, or at the deadline of the call: then it
+   * goes on trying. Never rejects.
+   */
+  async start(call: Call): Promise<void> {
+    const { connections, access, clock, chance, probeIntervalMs, layout, onError } = this.#options;
+    this.#subscriptions ??= new Subscriptions({
+      connections,
+      access,
+      clock,
+      chance,
+      probeIntervalMs,
+      streams: [...layout.partitions, layout.floors],
+      onBody: (stream, body) => this.#hear(stream, body),
+      onGap: (stream) => this.#gap(stream),
+      onError,
+    });
+    if (remainingMs(clock, call) <= 0 || this.#isWhole()) return;
+    let isWhole = (): void => {};
+    const whole = new Promise<void>((resolve) => {
+      isWhole = resolve;
+    });
+    this.#waiting.add(isWhole);
+    await waitWithin(clock, call, 'the feed', whole).catch(() => {});
+    this.#waiting.delete(isWhole);
+  }
+
+  async stop(): Promise<void> {
+    await this.#subscriptions?.stop();
+  }
+
+  /**
+   * When the last probe was sent that found nothing missing of a partition: every change acknowledged before that
+   * instant was delivered, or told as a gap. Monotonic; minus infinity before the first.
+   */
+  lastProbeSentAtMs(partition: number): number {
+    return this.#subscriptions?.knownAtMs(partition) ?? Number.NEGATIVE_INFINITY;
+  }
+
+  async raise(floor: Floor, call: Call): Promise<WriteOutcome> {
+    const { calls, layout } = this.#options;
+    const ask = (): Promise<unknown> => this.#write([floor], call);
+    const answer = await calls.askOne({ slot: layout.floors.slot, ask }, call);
+    if (answer.kind === 'answered') return STORED;
+    // It may have been written or not. It is kept, and compared with what Redis has when that answers again.
+    this.#note(floor);
+    this.#subscriptions?.distrust(FLOORS_STREAM);
+    return answer;
+  }
+
+  #isWhole(): boolean {
+    return this.#floorsLoaded && this.#subscriptions?.whole === true;
+  }
+
+  #gap(stream: number): void {
+    if (stream === FLOORS_STREAM) void this.#reload();
+    else this.#onChange({ kind: 'gap', partition: stream });
+    this.#tellWaiting();
+  }
+
+  #tellWaiting(): void {
+    if (this.#waiting.size === 0 || !this.#isWhole()) return;
+    for (const tell of this.#waiting) tell();
+  }
+
+  #hear(stream: number, body: string): void {
+    if (stream === FLOORS_STREAM) {
+      const floor = parseFloor(body.slice(17), body.slice(0, 16));
+      if (floor !== undefined) this.#learn(floor);
+      return;
+    }
+    const [, version, operation, key] = ENTRY_BODY.exec(body) ?? [];
+    if (version === undefined || key === undefined) return;
+    this.#onChange({ kind: 'entry', key, version: decodeVersion(version), deleted: operation === 'd' });
+  }
+
+  #learn(floor: Floor): void {
+    if (this.#note(floor)) this.#onChange({ kind: 'floor', floor });
+  }
+
+  /** @returns whether it is news */
+  #note(floor: Floor): boolean {
+    try {
+      return this.#floors.raise(floor);
+    } catch (thrown) {
+      this.#options.onError(toError(thrown), 'floors');
+      return false;
+    }
+  }
+
+  #write(floors: readonly Floor[], call: Call): Promise<unknown> {
+    const { connections, layout, chance } = this.#options;
+    const { keys, values } = raiseArguments(layout.floors, makeRunId(chance), floors);
+    return runScript(connections, call, layout.floors.slot, RAISE, keys, values);
+  }
+
+  /** Reads all floors, and puts back those that Redis has lost. */
+  async #reload(): Promise<void> {
+    if (this.#reloading) return;
+    this.#reloading = true;
+    const { connections, layout, clock, onError } = this.#options;
+    const call: Call = { deadlineAtMs: clock.monotonicMs() + RELOAD_BOUND_MS, signal: undefined, reason: 'probe' };
+    try {
+      const reading = connections.send(layout.floors.slot, ['HGETALL', layout.floors.hashKey], call);
+      const stored = parseFloors(await waitWithin(clock, call, 'the floors', reading));
+      for (const floor of stored) this.#learn(floor);
+      this.#floorsLoaded = true;
+      const lost = this.#missingFrom(stored);
+      if (lost.length > 0) await waitWithin(clock, call, 'the floors', this.#write(lost, call));
+    } catch (thrown) {
+      this.#subscriptions?.distrust(FLOORS_STREAM);
+      onError(toError(thrown), connections.ownerOf(layout.floors.slot) ?? 'floors');
+    } finally {
+      this.#reloading = false;
+    }
+    this.#tellWaiting();
+  }
+
+  #missingFrom(stored: readonly Floor[]): Floor[] {
+    const there = new Floors();
+    for (const floor of stored) there.raise(floor);
+    return this.#floors.list().filter((floor) => there.raise(floor));
+  }
+}
+
+function parseFloors(reply: unknown): Floor[] {
+  if (!Array.isArray(reply)) throw new CacheError('level-failed', 'redis answered HGETALL with something else');
+  const floors: Floor[] = [];
+  for (let at = 0; at + 1 < reply.length; at += 2) {
+    const floor = parseFloor(String(reply[at]), String(reply[at + 1]));
+    if (floor !== undefined) floors.push(floor);
+  }
+  return floors;
+}

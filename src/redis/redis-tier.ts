@@ -1,0 +1,194 @@
+import type { Call } from '../core/call.js';
+import type { Chance } from '../core/chance.js';
+import type { Clock } from '../core/clock.js';
+import { deadAtMs, freshness } from '../core/entry.js';
+import { decodeEntry, encodeEntry } from '../core/entry-format.js';
+import { CacheError, toError } from '../core/errors.js';
+import { partitionOf } from '../core/key.js';
+import { MISS, type Outcome, STORED, type WriteOutcome } from '../core/outcome.js';
+import type { Tier, Write } from '../core/tier.js';
+import { decodeVersion, isEncodedVersion } from '../core/version.js';
+import type { RedisConnections } from './connections.js';
+import type { KeyLayout, PartitionKeys } from './key-layout.js';
+import type { RedisArgument } from './redis-link.js';
+import { makeRunId, runScript } from './script-run.js';
+import { WRITE } from './scripts.js';
+import type { Answer, Question, ShardCalls } from './shard-calls.js';
+
+export interface RedisTierOptions {
+  readonly connections: RedisConnections;
+  readonly calls: ShardCalls;
+  readonly layout: KeyLayout;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  /** False as long as nobody knows what may not be served; then reads are skipped. */
+  mayRead(): boolean;
+  close(): Promise<void>;
+}
+
+/** Entries that one run of the script may hold up its shard for. */
+const SCRIPT_ENTRIES_MAX = 128;
+/** Keys of one MGET; a reply is one piece of work for the server. */
+const READ_KEYS_MAX = 512;
+
+const NOT_READY: Outcome = Object.freeze({ kind: 'skipped', why: 'not-ready' });
+
+/** The keys of one request: their places among all that were asked for. */
+interface Batch {
+  readonly partition: PartitionKeys;
+  readonly at: number[];
+}
+
+/** L2: the entries of a city, in its Redis Cluster or its single Redis. */
+export class RedisTier implements Tier {
+  readonly level = 'distributed';
+  readonly #options: RedisTierOptions;
+
+  constructor(options: RedisTierOptions) {
+    this.#options = options;
+  }
+
+  async read(keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
+    const { calls, layout, clock, mayRead } = this.#options;
+    if (!mayRead()) return keys.map(() => NOT_READY);
+    const [only] = keys;
+    if (keys.length === 1 && only !== undefined) {
+      const partition = layout.partitions[partitionOf(only)] as PartitionKeys;
+      const answer = await calls.askOne(this.#get(partition, only, call), call);
+      return [answer.kind === 'answered' ? toOutcome(answer.value, clock.wallMs()) : answer];
+    }
+    const batches = this.#batches(keys, READ_KEYS_MAX, !this.#options.connections.isCluster);
+    const questions = batches.map(({ partition, at }) => this.#getMany(partition, at, keys, call));
+    const answers = await calls.askAll(questions, call);
+    const nowMs = clock.wallMs();
+    return this.#inOrder(keys.length, batches, answers, (value) => toOutcome(value, nowMs));
+  }
+
+  async write(writes: readonly Write[], call: Call): Promise<readonly WriteOutcome[]> {
+    const keys = writes.map(({ key }) => key);
+    const batches = this.#batches(keys, SCRIPT_ENTRIES_MAX, false);
+    const questions = batches.map(({ partition, at }) => {
+      const some = at.map((one) => writes[one] as Write);
+      return this.#put(partition, some, call);
+    });
+    const answers = await this.#options.calls.askAll(questions, call);
+    return this.#inOrder(writes.length, batches, answers, toWriteOutcome);
+  }
+
+  close(): Promise<void> {
+    return this.#options.close();
+  }
+
+  /**
+   * The keys by partition, because a partition is what lies in one slot.
+   * @param anywhere slots do not matter: as few batches as possible
+   */
+  #batches(keys: readonly string[], size: number, anywhere: boolean): Batch[] {
+    const { partitions } = this.#options.layout;
+    const open = new Map<number, Batch>();
+    const batches: Batch[] = [];
+    for (const [at, key] of keys.entries()) {
+      const partition = partitionOf(key);
+      const place = anywhere ? 0 : partition;
+      let batch = open.get(place);
+      if (batch === undefined || batch.at.length === size) {
+        batch = { partition: partitions[partition] as PartitionKeys, at: [] };
+        open.set(place, batch);
+        batches.push(batch);
+      }
+      batch.at.push(at);
+    }
+    return batches;
+  }
+
+  #inOrder<T, O>(
+    length: number,
+    batches: readonly Batch[],
+    answers: readonly Answer<readonly T[]>[],
+    toResult: (value: T | undefined) => O,
+  ) {
+    const results = new Array<O | Exclude<Answer<never>, { kind: 'answered' }>>(length);
+    for (const [index, { at }] of batches.entries()) {
+      const answer = answers[index] as Answer<readonly T[]>;
+      for (const [nth, one] of at.entries()) {
+        results[one] = answer.kind === 'answered' ? toResult(answer.value[nth]) : answer;
+      }
+    }
+    return results;
+  }
+
+  #entryKey(key: string): string {
+    return (this.#options.layout.partitions[partitionOf(key)] as PartitionKeys).entryPrefix + key;
+  }
+
+  #get(partition: PartitionKeys, key: string, call: Call): Question<unknown> {
+    const { slot, entryPrefix } = partition;
+    return { slot, ask: () => this.#options.connections.send(slot, ['GET', entryPrefix + key], call) };
+  }
+
+  #getMany(
+    { slot }: PartitionKeys,
+    at: readonly number[],
+    keys: readonly string[],
+    call: Call,
+  ): Question<readonly unknown[]> {
+    const { connections } = this.#options;
+    const entryKeys = at.map((one) => this.#entryKey(keys[one] as string));
+    const ask = async (): Promise<readonly unknown[]> => {
+      try {
+        return asArray(await connections.send(slot, ['MGET', ...entryKeys], call), entryKeys.length);
+      } catch (thrown) {
+        // The slot is on its way to another node and the keys are on either side; one by one they are found.
+        if (!toError(thrown).message.startsWith('TRYAGAIN')) throw thrown;
+        return Promise.all(entryKeys.map((key) => connections.send(slot, ['GET', key], call)));
+      }
+    };
+    return { slot, ask };
+  }
+
+  #put(partition: PartitionKeys, writes: readonly Write[], call: Call): Question<readonly unknown[]> {
+    const { connections, clock, chance } = this.#options;
+    const { slot, sequenceKey, channel, entryPrefix } = partition;
+    const nowMs = Math.floor(clock.wallMs());
+    const keys = [sequenceKey];
+    const prefixBytes = Buffer.byteLength(entryPrefix);
+    const values: RedisArgument[] = [channel, makeRunId(chance), String(prefixBytes), String(nowMs)];
+    for (const { key, entry, mode } of writes) {
+      keys.push(entryPrefix + key);
+      const lifeMs = Math.ceil(deadAtMs(entry) - nowMs);
+      values.push(mode === 'fill' ? 'f' : 's', String(lifeMs), asBuffer(encodeEntry(entry)));
+    }
+    const ask = async (): Promise<readonly unknown[]> =>
+      asArray(await runScript(connections, call, slot, WRITE, keys, values), writes.length);
+    return { slot, ask };
+  }
+}
+
+/** What lies under a key, as an outcome: what cannot be read is a failure, not a miss that somebody would fill. */
+function toOutcome(stored: unknown, nowMs: number): Outcome {
+  if (stored === null || stored === undefined) return MISS;
+  try {
+    if (!(stored instanceof Buffer)) throw new CacheError('corrupt-entry', 'redis answered with something else');
+    // A copy: the reply is a piece of what came out of the socket, and would keep all of it alive.
+    const entry = decodeEntry(new Uint8Array(stored));
+    return freshness(entry, nowMs) === 'dead' ? MISS : { kind: 'found', entry };
+  } catch (thrown) {
+    return { kind: 'failed', error: toError(thrown) };
+  }
+}
+
+function toWriteOutcome(reply: unknown): WriteOutcome {
+  if (reply === 1) return STORED;
+  const kept = String(reply);
+  if (isEncodedVersion(kept)) return { kind: 'superseded', by: decodeVersion(kept) };
+  return { kind: 'failed', error: new CacheError('level-failed', `redis answered a write with ${kept.slice(0, 100)}`) };
+}
+
+function asArray(reply: unknown, length: number): readonly unknown[] {
+  if (Array.isArray(reply) && reply.length === length) return reply;
+  throw new CacheError('level-failed', `redis answered ${length} keys with something else`);
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

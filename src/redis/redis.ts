@@ -1,0 +1,90 @@
+import { type Call, waitWithin } from '../core/call.js';
+import type { Chance } from '../core/chance.js';
+import type { Clock } from '../core/clock.js';
+import { CacheError } from '../core/errors.js';
+import { parseAddress } from './address.js';
+import { RedisConnections } from './connections.js';
+import { DEFAULT_PREFIX, KeyLayout } from './key-layout.js';
+import { RedisFeed } from './redis-feed.js';
+import type { RedisAccess } from './redis-link.js';
+import { RedisTier } from './redis-tier.js';
+import { ShardCalls } from './shard-calls.js';
+import { NO_GUARD, type ShardGuard } from './shard-guard.js';
+
+export interface RedisOptions extends RedisAccess {
+  /** `host:port` of a single Redis, or of nodes of one cluster: one is enough, several are safer. */
+  readonly nodes: readonly string[];
+  /** What every key in Redis starts with; no braces. Default `fleetflow:`. */
+  readonly prefix?: string | undefined;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  /** Stands around every call to a shard. Default: nothing does. */
+  readonly guard?: ShardGuard | undefined;
+  /** A node was lost or answered with an error; it is being tried again. */
+  readonly onError?: ((error: Error, shard: string) => void) | undefined;
+  /** A node is no primary any more: whatever is kept about it (a breaker) can be forgotten. */
+  readonly onGone?: ((shard: string) => void) | undefined;
+  /** How often the sequences are compared, in ms; bounds how long a lost message goes unnoticed. Default 500. */
+  readonly probeIntervalMs?: number | undefined;
+}
+
+/** L2: Redis as a tier, and the feed that goes with it. */
+export interface Redis {
+  readonly tier: RedisTier;
+  readonly feed: RedisFeed;
+  /**
+   * Begins to follow what others write; to be called when the feed has its listener. Resolves when that is so, or
+   * after a second. Until the floors have been read, the tier answers reads with `not-ready`.
+   */
+  start(): Promise<void>;
+  /** The primaries, and whether each is connected; empty until a node has told who they are. */
+  health(): readonly { readonly shard: string; readonly ok: boolean }[];
+  /** Ends what is in flight, within a second, and closes every connection. Closing the tier does the same. */
+  close(): Promise<void>;
+}
+
+const DEFAULT_PROBE_INTERVAL_MS = 500;
+const CONNECT_BOUND_MS = 1_000;
+
+/**
+ * Connects to Redis: resolves when every primary is connected, or after a second; what is missing then is tried on.
+ * @throws CacheError `invalid-config` for nodes or a prefix that cannot be; nothing has been opened then
+ */
+export async function createRedis(options: RedisOptions): Promise<Redis> {
+  const { nodes, clock, chance, username, password, tls } = options;
+  if (nodes.length === 0) {
+    throw new CacheError('invalid-config', 'redis.nodes is empty: name at least one host:port', {
+      field: 'redis.nodes',
+    });
+  }
+  for (const node of nodes) parseAddress(node);
+  const layout = new KeyLayout(options.prefix ?? DEFAULT_PREFIX);
+  const access: RedisAccess = { username, password, tls };
+  const onError = options.onError ?? (() => {});
+  const onGone = options.onGone ?? (() => {});
+  const connections = new RedisConnections({ nodes, access, clock, chance, onError, onGone });
+  const calls = new ShardCalls(connections, clock, options.guard ?? NO_GUARD);
+  const probeIntervalMs = options.probeIntervalMs ?? DEFAULT_PROBE_INTERVAL_MS;
+  const feed = new RedisFeed({ connections, calls, layout, access, clock, chance, probeIntervalMs, onError });
+  const close = async (): Promise<void> => {
+    await Promise.all([feed.stop(), connections.close()]);
+  };
+  const mayRead = (): boolean => feed.floorsLoaded;
+  const tier = new RedisTier({ connections, calls, layout, clock, chance, mayRead, close });
+  const soon = (): Call => ({
+    deadlineAtMs: clock.monotonicMs() + CONNECT_BOUND_MS,
+    signal: undefined,
+    reason: 'probe',
+  });
+  await whenWhole(connections, clock, soon());
+  return { tier, feed, start: () => feed.start(soon()), health: () => connections.shards(), close };
+}
+
+async function whenWhole(connections: RedisConnections, clock: Clock, call: Call): Promise<void> {
+  const whole = new Promise<void>((resolve) => {
+    connections.onChange(() => {
+      if (connections.whole) resolve();
+    });
+  });
+  await waitWithin(clock, call, 'redis', whole).catch(() => {});
+}

@@ -1,0 +1,249 @@
+import type { Chance } from '../core/chance.js';
+import type { Clock } from '../core/clock.js';
+import { CacheError, toError } from '../core/errors.js';
+import type { RedisConnections } from './connections.js';
+import type { Stream } from './key-layout.js';
+import { type RedisAccess, RedisLink } from './redis-link.js';
+import {
+  afterAnnouncement,
+  afterProbe,
+  type Position,
+  parseAnnouncement,
+  parsePosition,
+  type Step,
+} from './sequence.js';
+
+export interface SubscriptionsOptions {
+  readonly connections: RedisConnections;
+  readonly access: RedisAccess;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly probeIntervalMs: number;
+  /** What to listen to; callbacks name a stream by its place here. */
+  readonly streams: readonly Stream[];
+  /** A change was announced. */
+  onBody(stream: number, body: string): void;
+  /** Changes of the stream may have been lost before now; from now on none are, until this is called again. */
+  onGap(stream: number): void;
+  onError(error: Error, shard: string): void;
+}
+
+/** One stream, and the connection by which it is followed. */
+interface Followed {
+  readonly index: number;
+  readonly keys: Stream;
+  /** To the primary of its slot. */
+  link: RedisLink | undefined;
+  state: 'away' | 'joining' | 'joined';
+  /** Undefined while it is not known: then whatever comes next is a gap. */
+  position: Position | undefined;
+  /** Probes in a row that told of changes which were never delivered. */
+  missed: number;
+  /** Monotonic instant at which the last probe was sent that told where we are. */
+  knownAtMs: number;
+}
+
+/** A subscription whose changes do not arrive is not there any more, whatever the library believes. */
+const MISSED_MAX = 2;
+
+/**
+ * Follows streams over shard channels: one connection to each primary, for the streams whose slots it serves, and a
+ * probe of their sequences on that same connection (sequence.ts says why). The probe is the heartbeat of the link, so
+ * a connection on which it is not answered is made again.
+ *
+ * A stream is followed again after any of these: the connection was lost, the slot moved, the server refused. Its
+ * position is unknown then, which ends in one gap when it is back; not before, because a gap costs whoever holds
+ * entries their trust in them, and while nobody answers there is nothing to check them against.
+ */
+export class Subscriptions {
+  readonly #options: SubscriptionsOptions;
+  readonly #followed: readonly Followed[];
+  readonly #links = new Map<string, RedisLink>();
+  /** What the present connection of each link has subscribed to. */
+  readonly #subscribed = new Map<RedisLink, Set<Followed>>();
+  #stopped = false;
+
+  constructor(options: SubscriptionsOptions) {
+    this.#options = options;
+    this.#followed = options.streams.map((keys, index) => ({
+      index,
+      keys,
+      link: undefined,
+      state: 'away',
+      position: undefined,
+      missed: 0,
+      knownAtMs: Number.NEGATIVE_INFINITY,
+    }));
+    options.connections.onChange(() => this.#follow());
+    this.#follow();
+  }
+
+  /** Whether every stream is followed. */
+  get whole(): boolean {
+    return this.#followed.every(({ state }) => state === 'joined');
+  }
+
+  /** Monotonic instant at which the last probe was sent after which nothing of the stream was known to be missing. */
+  knownAtMs(stream: number): number {
+    return this.#followed[stream]?.knownAtMs ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** Forgets where the stream is, so that the next probe is a gap. */
+  distrust(stream: number): void {
+    const followed = this.#followed[stream];
+    if (followed !== undefined) followed.position = undefined;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all([...this.#links.values()].map((link) => link.close()));
+  }
+
+  /** Gives every stream the link to its primary. */
+  #follow(): void {
+    if (this.#stopped) return;
+    for (const followed of this.#followed) {
+      const owner = this.#options.connections.ownerOf(followed.keys.slot);
+      if (owner === followed.link?.address) continue;
+      leave(followed);
+      followed.link = owner === undefined ? undefined : this.#keepLink(owner);
+      if (followed.link?.ready === true) void this.#join(followed, followed.link);
+    }
+    const used = new Set(this.#followed.map(({ link }) => link));
+    for (const [address, link] of this.#links) {
+      if (used.has(link)) continue;
+      this.#links.delete(address);
+      this.#subscribed.delete(link);
+      void link.close();
+    }
+  }
+
+  #keepLink(address: string): RedisLink {
+    const known = this.#links.get(address);
+    if (known !== undefined) return known;
+    const { access, clock, chance, probeIntervalMs, connections, onError } = this.#options;
+    const link = new RedisLink({
+      address,
+      access,
+      clock,
+      chance,
+      heartbeat: { everyMs: probeIntervalMs, ask: (one) => this.#probe(one) },
+      onReady: (one) => {
+        this.#subscribed.set(one, new Set());
+        void this.#probe(one);
+      },
+      onLost: (one, error) => {
+        for (const followed of this.#of(one)) leave(followed);
+        onError(error, address);
+        connections.refreshSoon();
+      },
+    });
+    this.#links.set(address, link);
+    return link;
+  }
+
+  #of(link: RedisLink): Followed[] {
+    return this.#followed.filter((followed) => followed.link === link);
+  }
+
+  async #probe(link: RedisLink): Promise<void> {
+    await Promise.all(
+      this.#of(link).map((followed) =>
+        followed.state === 'joined' ? this.#check(followed, link) : this.#join(followed, link),
+      ),
+    );
+  }
+
+  /** Subscribes, and asks where the stream is behind that: from there on nothing goes by. Never rejects. */
+  async #join(followed: Followed, link: RedisLink): Promise<void> {
+    const subscribed = this.#subscribed.get(link);
+    if (followed.state !== 'away' || subscribed === undefined) return;
+    if (subscribed.has(followed)) {
+      link.reset(new CacheError('level-failed', `slot ${followed.keys.slot} came back to ${link.name}`));
+      return;
+    }
+    followed.state = 'joining';
+    const sentAtMs = this.#options.clock.monotonicMs();
+    const { channel, sequenceKey } = followed.keys;
+    try {
+      const [, held] = await Promise.all([
+        link.subscribe(channel, (message) => this.#hear(followed, link, message)).then(() => subscribed.add(followed)),
+        link.send(['GET', sequenceKey]),
+      ]);
+      if (followed.link !== link || !link.ready) return;
+      followed.state = 'joined';
+      this.#arrive(followed, link, undefined, held, sentAtMs);
+    } catch (thrown) {
+      if (followed.link === link) leave(followed);
+      this.#refused(followed, link, toError(thrown));
+    }
+  }
+
+  /** Compares where we are with where the stream is. Never rejects. */
+  async #check(followed: Followed, link: RedisLink): Promise<void> {
+    const lastWhenSent = followed.position;
+    const sentAtMs = this.#options.clock.monotonicMs();
+    try {
+      const held = await link.send(['GET', followed.keys.sequenceKey]);
+      if (followed.link === link && followed.state === 'joined') {
+        this.#arrive(followed, link, lastWhenSent, held, sentAtMs);
+      }
+    } catch (thrown) {
+      if (followed.link === link) followed.position = undefined;
+      this.#refused(followed, link, toError(thrown));
+    }
+  }
+
+  #arrive(followed: Followed, link: RedisLink, lastWhenSent: Position | undefined, held: unknown, sentAtMs: number) {
+    const read = parsePosition(held === null || held === undefined ? undefined : String(held));
+    if (read === undefined) {
+      followed.position = undefined;
+      const why = `${followed.keys.sequenceKey} in ${link.name} does not hold a position: somebody else writes to it`;
+      this.#options.onError(new CacheError('level-failed', why), link.address);
+      this.#options.onGap(followed.index);
+      return;
+    }
+    const wasKnown = followed.position !== undefined;
+    this.#step(followed, afterProbe(followed.position, lastWhenSent, read));
+    followed.knownAtMs = sentAtMs;
+    if (!wasKnown || followed.missed < MISSED_MAX) return;
+    followed.missed = 0;
+    link.reset(new CacheError('level-failed', `${link.name} does not deliver what is published on its channels`));
+  }
+
+  #hear(followed: Followed, link: RedisLink, message: Buffer): void {
+    if (followed.link !== link) return;
+    const announced = parseAnnouncement(message.toString());
+    if (announced === undefined) {
+      followed.position = undefined;
+      const why = `a message on ${followed.keys.channel} is none of ours: ${JSON.stringify(message.toString().slice(0, 80))}`;
+      this.#options.onError(new CacheError('level-failed', why), link.address);
+      this.#options.onGap(followed.index);
+      return;
+    }
+    this.#step(followed, afterAnnouncement(followed.position, announced));
+    followed.missed = 0;
+    this.#options.onBody(followed.index, announced.body);
+  }
+
+  #step(followed: Followed, { position, gap }: Step): void {
+    followed.position = position;
+    if (!gap) return;
+    followed.missed += 1;
+    this.#options.onGap(followed.index);
+  }
+
+  #refused(followed: Followed, link: RedisLink, error: Error): void {
+    // The loss of a connection is told by the link, once.
+    if (!link.ready || this.#stopped) return;
+    this.#options.connections.noteMoved(followed.keys.slot, error.message, link.address);
+    this.#options.connections.refreshSoon();
+    this.#options.onError(error, link.address);
+  }
+}
+
+function leave(followed: Followed): void {
+  followed.state = 'away';
+  followed.position = undefined;
+  followed.missed = 0;
+}
