@@ -2,6 +2,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { VehicleLocation } from '../../src/fleet/domain.js';
 import { systemClock } from '../../src/node/system-clock.js';
+import { BatchedSource } from '../../src/source/batched-source.js';
 import { PostgresFleetRepository } from '../../src/source/fleet-repository.js';
 import { migrate } from '../../src/source/migrate.js';
 import { PostgresPool } from '../../src/source/postgres-pool.js';
@@ -40,6 +41,17 @@ async function countHistory(): Promise<number> {
 }
 
 repositoryContract('PostgreSQL', makeEmpty);
+
+repositoryContract('PostgreSQL behind batches', async () => {
+  const repository = await makeEmpty();
+  return Object.assign(new BatchedSource(systemClock, repository), {
+    saveVehicles: repository.saveVehicles.bind(repository),
+    saveStatuses: repository.saveStatuses.bind(repository),
+    saveTrips: repository.saveTrips.bind(repository),
+    saveFuelRecords: repository.saveFuelRecords.bind(repository),
+    saveMaintenanceRecords: repository.saveMaintenanceRecords.bind(repository),
+  });
+});
 
 describe('positions in PostgreSQL', () => {
   it('agree with the memory on any sequence of batches', async () => {

@@ -1,0 +1,60 @@
+import type { LoadCall } from '../core/cache.js';
+import type { Clock } from '../core/clock.js';
+import { BatchedReads } from './batched-reads.js';
+import type {
+  Box,
+  FleetSource,
+  FuelRecord,
+  IdPage,
+  MaintenanceRecord,
+  ReadMany,
+  SavedLocation,
+  Trip,
+  Vehicle,
+  VehicleId,
+  VehicleLocation,
+  VehicleStatus,
+} from './fleet-records.js';
+
+/**
+ * A source whose reads of one kind are put together into few statements (see `BatchedReads`). The rest goes through
+ * as it comes: positions are batched by those who have them.
+ */
+export class BatchedSource implements FleetSource {
+  readonly #source: FleetSource;
+  readonly vehicles: ReadMany<Vehicle>;
+  readonly statuses: ReadMany<VehicleStatus>;
+  readonly locations: ReadMany<VehicleLocation>;
+  readonly trips: ReadMany<Trip[]>;
+  readonly fuelRecords: ReadMany<FuelRecord[]>;
+  readonly maintenanceRecords: ReadMany<MaintenanceRecord[]>;
+
+  constructor(clock: Clock, source: FleetSource) {
+    this.#source = source;
+    this.vehicles = batched(clock, 'vehicles', (ids, call) => source.vehicles(ids, call));
+    this.statuses = batched(clock, 'statuses', (ids, call) => source.statuses(ids, call));
+    this.locations = batched(clock, 'locations', (ids, call) => source.locations(ids, call));
+    this.trips = batched(clock, 'trips', (ids, call) => source.trips(ids, call));
+    this.fuelRecords = batched(clock, 'fuel records', (ids, call) => source.fuelRecords(ids, call));
+    this.maintenanceRecords = batched(clock, 'maintenance records', (ids, call) =>
+      source.maintenanceRecords(ids, call),
+    );
+  }
+
+  activeVehicleIds(page: IdPage, call: LoadCall): Promise<VehicleId[]> {
+    return this.#source.activeVehicleIds(page, call);
+  }
+
+  locationsWithin(box: Box, limit: number, call: LoadCall): Promise<VehicleLocation[]> {
+    return this.#source.locationsWithin(box, limit, call);
+  }
+
+  saveLocations(locations: readonly VehicleLocation[], call: LoadCall): Promise<SavedLocation[]> {
+    return this.#source.saveLocations(locations, call);
+  }
+}
+
+function batched<T>(clock: Clock, name: string, read: ReadMany<T>): ReadMany<T> {
+  const reads = new BatchedReads(clock, name, read);
+  return (ids, call) => reads.read(ids, call);
+}
