@@ -10,13 +10,18 @@ export interface Codec {
   encode(value: unknown): Uint8Array;
   /**
    * A value that nobody can change through its ordinary methods. Does not keep `bytes` alive.
+   * @param readers `one` when nobody else is ever given this very value: what is dear to protect (a Date) may then be
+   *   left as it is, and `frozen` says so. Default `many`.
    * @throws CacheError `corrupt-entry`
    */
-  decode(bytes: Uint8Array): Decoded;
+  decode(bytes: Uint8Array, readers?: Readers): Decoded;
 }
+
+/** How many are going to hold one decoded value. */
+export type Readers = 'one' | 'many';
 
 export interface Decoded {
   readonly value: unknown;
-  /** False when the value holds byte arrays, which cannot be frozen: each reader then needs a copy of its own. */
+  /** False when a part could be changed (byte arrays cannot be frozen): each reader then needs a copy of its own. */
   readonly frozen: boolean;
 }

@@ -1,0 +1,103 @@
+import { Packr, RESERVE_START_SPACE, RESET_BUFFER_MODE } from 'msgpackr';
+import type { Codec, Decoded, Readers } from '../core/codec.js';
+import { CacheError } from '../core/errors.js';
+import { isPackable, toPackable } from './packable.js';
+import { Restorer } from './restore.js';
+
+/** First byte of every encoded value. A change that older nodes could not read takes the next number. */
+export const VALUE_FORMAT = 1;
+
+/** Leave room for the format byte, and use the same scratch buffer again next time: the bytes are copied out. */
+const PACK_OPTIONS = RESERVE_START_SPACE | 1 | RESET_BUFFER_MODE;
+/** What msgpackr may keep as scratch; it would hold on to four times the largest value ever seen. */
+const SCRATCH_BYTES_MAX = 1_048_576;
+/** Size of a new scratch buffer, ours for reading and msgpackr's for writing. */
+const SCRATCH_BYTES = 8_192;
+
+/**
+ * Values as MessagePack, after a byte that says which format.
+ *
+ * Kept with their type: what JSON has, and `undefined` inside objects and arrays, -0, NaN, the infinities, BigInt,
+ * Date, Map, Set, RegExp, Error (class, name, message, cause, own properties; not the stack), typed arrays and
+ * ArrayBuffer. A Buffer comes back as a Uint8Array, an instance of a class as a plain object of its own enumerable
+ * properties (`toJSON` is not asked), a hole of an array as undefined. Properties under symbols stay behind. What is
+ * referred to twice comes back as two.
+ *
+ * Refused, saying where: functions, symbols, promises, boxed primitives, objects without data of their own (WeakMap,
+ * URL, streams and their like), values that hold themselves, and what is nested deeper than 256 levels.
+ */
+export class MsgpackCodec implements Codec {
+  readonly #packr = new Packr({
+    // Plain maps: other readers understand them, and records would have to be defined anew in every value.
+    useRecords: false,
+    mapsAsObjects: true,
+    variableMapSize: true,
+    useToJSON: false,
+    copyBuffers: true,
+    // Without it no bytes, however broken, decode to a value with a cycle.
+    structuredClone: false,
+  });
+  readonly #restorer = new Restorer();
+  readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  /** What of the source is to be read: all behind the format byte. */
+  readonly #range = { start: 1, end: 0 };
+
+  encode(value: unknown): Uint8Array {
+    if (value === undefined) {
+      throw new CacheError(
+        'invalid-value',
+        'value is undefined, which means that there is none; to remove it use delete',
+        {
+          field: 'value',
+        },
+      );
+    }
+    try {
+      const packed = this.#packr.pack(isPackable(value) ? value : toPackable(value), PACK_OPTIONS);
+      packed[0] = VALUE_FORMAT;
+      const bytes = new Uint8Array(packed);
+      if (packed.buffer.byteLength > SCRATCH_BYTES_MAX) this.#packr.useBuffer(Buffer.allocUnsafeSlow(SCRATCH_BYTES));
+      return bytes;
+    } catch (cause) {
+      if (cause instanceof CacheError) throw cause;
+      throw unreadable(cause);
+    }
+  }
+
+  decode(bytes: Uint8Array, readers: Readers = 'many'): Decoded {
+    if (bytes[0] !== VALUE_FORMAT) {
+      throw corrupt(
+        bytes.length === 0 ? 'it is empty' : `format ${bytes[0]} is not known here; this node writes ${VALUE_FORMAT}`,
+      );
+    }
+    try {
+      const value = this.#restorer.restore(this.#unpack(bytes), readers);
+      if (value === undefined) throw new Error('it is undefined');
+      return { value, frozen: this.#restorer.frozen };
+    } catch (cause) {
+      throw corrupt(String(cause), cause);
+    }
+  }
+
+  /** Never from `bytes` themselves, since msgpackr hangs a property on what it reads; copying few is cheapest. */
+  #unpack(bytes: Uint8Array): unknown {
+    this.#range.end = bytes.length;
+    if (bytes.length > SCRATCH_BYTES) {
+      return this.#packr.unpack(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), this.#range);
+    }
+    this.#scratch.set(bytes);
+    return this.#packr.unpack(this.#scratch, this.#range);
+  }
+}
+
+/** A getter or a proxy of the user's threw, or it is too large for one buffer. */
+function unreadable(cause: unknown): CacheError {
+  return new CacheError('invalid-value', `value cannot be cached: reading it failed (${String(cause)})`, {
+    field: 'value',
+    cause,
+  });
+}
+
+function corrupt(why: string, cause?: unknown): CacheError {
+  return new CacheError('corrupt-entry', `a stored value cannot be read: ${why}`, { cause });
+}
