@@ -41,7 +41,7 @@ function parse(text: string, field: string): number {
   if (match === null) {
     throw new CacheError(
       'invalid-ttl',
-      `${field} is ${JSON.stringify(text)}: give milliseconds or a number with a unit, such as '250ms', '30s', '5m', '1h'`,
+      `${field} is ${typeof text === 'string' ? JSON.stringify(text) : String(text)}: give milliseconds or a number with a unit, such as '250ms', '30s', '5m', '1h'`,
       { field },
     );
   }

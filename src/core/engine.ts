@@ -19,6 +19,7 @@ import type { Entry } from './entry.js';
 import { CacheError } from './errors.js';
 import { FeedIntake } from './feed-intake.js';
 import { compileGlob } from './glob.js';
+import { nextReading } from './hlc.js';
 import { checkKey, checkTags } from './key.js';
 import { openKeyspace } from './keyspace.js';
 import type { Answer } from './ladder.js';
@@ -143,7 +144,9 @@ export class Engine implements Cache {
   /** As `getOrLoadMany`, for loaders that say of each value how it is to be kept. */
   async loadMany(keys: readonly string[], loader: Loader, options?: LoadOptions): Promise<Map<string, unknown>> {
     const refresh = options?.refresh === true;
-    const { found, open } = refresh ? { found: new Map<string, unknown>(), open: keys } : this.#readLocalMany(keys);
+    const { found, open } = refresh
+      ? { found: new Map<string, unknown>(), open: [...new Set(keys)] }
+      : this.#readLocalMany(keys);
     if (open.length === 0) return found;
     const rung = new LoadRung(this.#reader.loadParts, loader, options);
     const call = this.#begin(open, options, 'loadMs');
@@ -210,14 +213,15 @@ export class Engine implements Cache {
   }
 
   async touch(key: string, ttl: Duration, options?: CallOptions): Promise<boolean> {
-    const { clock, hlc, codec } = this.#parts;
+    const { clock, codec } = this.#parts;
     const ttlMs = positiveDurationMs(ttl, 'ttl');
     const call = this.#begin([key], options, 'writeMs');
-    // Taken before the read: an invalidation that comes between the read and the write is later, and wins.
-    const fillStart = hlc.next();
     const found = await this.#find(key, call);
     if (found === undefined) return false;
     const { entry, value } = found;
+    // The very next reading, and not the present one: it replaces what was read, and passes no delete or floor that
+    // what was read would not have passed, not even one that the level it came from has missed.
+    const fillStart = nextReading(entry.fillStart);
     const touched: Entry = { ...entry, payload: codec.encode(value), fillStart, freshUntilMs: clock.wallMs() + ttlMs };
     const [result] = await this.#writer.write([{ key, entry: touched, mode: 'fill' }], call);
     return result?.local === 'stored' || result?.distributed === 'stored' || result?.peer === 'stored';
@@ -246,8 +250,11 @@ export class Engine implements Cache {
 
   async #close(): Promise<void> {
     await this.#reader.settle();
-    await Promise.all(this.#parts.tiers.map((tier) => tier.close()));
-    await this.#parts.release();
+    try {
+      await Promise.all(this.#parts.tiers.map((tier) => tier.close()));
+    } finally {
+      await this.#parts.release();
+    }
   }
 
   /** The check and the clock of every operation that leaves this process's memory. */

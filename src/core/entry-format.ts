@@ -24,7 +24,7 @@ export const ENTRY_ORDER_BYTES = VERSION_HEX + 2 * HLC_HEX;
 const FIXED_BYTES = ENTRY_ORDER_BYTES + 2 + 4 * 8 + 1;
 const KINDS: readonly EntryKind[] = ['value', 'absent', 'tombstone'];
 const toUtf8 = new TextEncoder();
-const fromUtf8 = new TextDecoder('utf-8', { fatal: true });
+const fromUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export function encodeEntry(entry: Entry): Uint8Array {
   const tags = entry.tags.map((tag) => toUtf8.encode(tag));

@@ -74,41 +74,58 @@ export interface Merged {
  * Sets and deletes form a join semilattice: the state is (latest fence, newest version), and its value shows only
  * if it was issued after the fence. So any order of arrival, repeated or not, ends in the same state, and a delayed
  * set cannot bring back what was deleted. A delete leaves the newest version known behind, so that older data issued
- * later stays out, while newer data, even dated before the delete, comes in.
+ * later stays out, while newer data, even dated before the delete, comes in. One version that was issued twice (a
+ * source's own, say) counts from when it was issued last.
  *
- * A fill adds no knowledge of the data; it only has to be asked for after the fence. Against a tombstone its
- * version does not matter (the source is the truth about what exists); against a live entry it must be newer, or the
- * same data asked for later.
+ * A fill adds no knowledge of the data; it only has to be asked for after the fence. Against a tombstone, or an entry
+ * whose delete it is the first to tell of, its version does not matter (the source is the truth about what exists);
+ * against a live entry it must be newer, or the same data asked for later.
  */
 export function mergeEntries(current: Entry | undefined, incoming: Entry, mode: WriteMode): Merged {
   if (current === undefined) return { entry: incoming, accepted: true };
   const fence = laterHlc(current.fence, incoming.fence);
   if (mode === 'fill' && incoming.kind !== 'tombstone') return mergeFill(current, incoming, fence);
 
-  const newer = compareVersions(incoming.version, current.version);
-  const top = newer > 0 || (newer === 0 && current.kind === 'tombstone') ? incoming : current;
-  if (compareHlc(top.fillStart, fence) > 0 && top.kind !== 'tombstone') {
-    const entry = sameFence(top, fence);
-    return { entry, accepted: top === incoming };
-  }
-  const latest = compareHlc(incoming.fence, current.fence) > 0 ? incoming : current;
-  const version = newerVersion(current.version, incoming.version);
-  const entry: Entry = {
-    ...tombstone(fence, version, latest.createdAtMs, 0),
-    freshUntilMs: Math.max(current.freshUntilMs, incoming.freshUntilMs),
-  };
-  return { entry, accepted: incoming.kind === 'tombstone' && compareHlc(incoming.fence, fence) >= 0 };
+  const top = isTop(incoming, current) ? incoming : current;
+  if (shows(top, fence)) return { entry: sameFence(top, fence), accepted: top === incoming };
+  const accepted = incoming.kind === 'tombstone' && compareHlc(incoming.fence, fence) >= 0;
+  return { entry: buried(current, incoming, fence), accepted };
 }
 
 function mergeFill(current: Entry, incoming: Entry, fence: Hlc): Merged {
-  const refused = { entry: sameFence(current, fence), accepted: false };
-  if (compareHlc(incoming.fillStart, fence) <= 0) return refused;
+  const isLive = shows(current, fence);
+  if (shows(incoming, fence) && (!isLive || isFresherFill(incoming, current))) {
+    return { entry: sameFence(incoming, fence), accepted: true };
+  }
+  const kept = isLive || current.kind === 'tombstone' ? sameFence(current, fence) : buried(current, incoming, fence);
+  return { entry: kept, accepted: false };
+}
+
+function shows(entry: Entry, fence: Hlc): boolean {
+  return entry.kind !== 'tombstone' && compareHlc(entry.fillStart, fence) > 0;
+}
+
+function isTop(incoming: Entry, current: Entry): boolean {
   const newer = compareVersions(incoming.version, current.version);
-  const later = compareHlc(incoming.fillStart, current.fillStart);
-  const passes = current.kind === 'tombstone' || newer > 0 || (newer === 0 && later > 0);
-  return passes ? { entry: sameFence(incoming, fence), accepted: true } : refused;
+  if (newer !== 0) return newer > 0;
+  if (current.kind === 'tombstone') return true;
+  return incoming.kind !== 'tombstone' && compareHlc(incoming.fillStart, current.fillStart) > 0;
+}
+
+function isFresherFill(incoming: Entry, current: Entry): boolean {
+  const newer = compareVersions(incoming.version, current.version);
+  return newer > 0 || (newer === 0 && compareHlc(incoming.fillStart, current.fillStart) > 0);
+}
+
+/** What remains when neither of the two shows. */
+function buried(current: Entry, incoming: Entry, fence: Hlc): Entry {
+  const latest = compareHlc(incoming.fence, current.fence) > 0 ? incoming : current;
+  return {
+    ...tombstone(fence, newerVersion(current.version, incoming.version), latest.createdAtMs, 0),
+    freshUntilMs: Math.max(current.freshUntilMs, incoming.freshUntilMs),
+  };
 }
 
 function sameFence(entry: Entry, fence: Hlc): Entry {
-  return entry.fence === fence ? entry : { ...entry, fence };
+  return compareHlc(entry.fence, fence) === 0 ? entry : { ...entry, fence };
 }

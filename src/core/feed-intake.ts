@@ -57,11 +57,10 @@ export class FeedIntake {
     const { local, flights, events } = this.#parts;
     const held = local.find(key)?.entry;
     // Our own write coming back, or older data than what is here: nothing to forget.
-    const current = deleted
-      ? held?.kind === 'tombstone'
-      : held !== undefined && compareVersions(held.version, version) >= 0;
-    if (current) return;
+    if (!deleted && held !== undefined && compareVersions(held.version, version) >= 0) return;
+    // A delete that finds a tombstone may be our own or a later one, and a load begun in between must not be kept.
     flights.disarm(key);
+    if (deleted && held?.kind === 'tombstone') return;
     local.drop(key);
     if (events.has('changed')) events.emit('changed', { key, version: encodeVersion(version), by: 'elsewhere' });
   }

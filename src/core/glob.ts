@@ -22,27 +22,28 @@ export function compileGlob(pattern: string): Glob {
   checkText(pattern, 'pattern', 'invalid-pattern', KEY_BYTES_MAX);
   const tokens: (string | typeof ANY | typeof ONE)[] = [];
   let wildcards = 0;
-  for (let i = 0; i < pattern.length; i++) {
-    const unit = pattern[i] as string;
-    if (unit === '\\') {
+  const characters = [...pattern];
+  for (let i = 0; i < characters.length; i++) {
+    const character = characters[i] as string;
+    if (character === '\\') {
       i += 1;
-      const literal = pattern[i];
+      const literal = characters[i];
       if (literal === undefined) {
         throw new CacheError('invalid-pattern', `pattern ${JSON.stringify(pattern)} ends in a lone backslash`, {
           field: 'pattern',
         });
       }
       tokens.push(literal);
-    } else if (unit === '*') {
+    } else if (character === '*') {
       if (tokens.at(-1) !== ANY) {
         tokens.push(ANY);
         wildcards += 1;
       }
-    } else if (unit === '?') {
+    } else if (character === '?') {
       tokens.push(ONE);
       wildcards += 1;
     } else {
-      tokens.push(unit);
+      tokens.push(character);
     }
   }
   if (wildcards > WILDCARDS_MAX) {
@@ -69,12 +70,12 @@ function matchTokens(tokens: readonly (string | symbol)[], key: string): boolean
       starToken = token;
       starAt = at;
       token += 1;
-    } else if (wanted !== undefined && (wanted === ONE ? key[at] !== ':' : wanted === key[at])) {
+    } else if (wanted !== undefined && (wanted === ONE ? key[at] !== ':' : key.startsWith(wanted as string, at))) {
       token += 1;
-      at += 1;
+      at += widthAt(key, at);
     } else if (starToken >= 0) {
       token = starToken + 1;
-      starAt += 1;
+      starAt += widthAt(key, starAt);
       at = starAt;
     } else {
       return false;
@@ -82,4 +83,9 @@ function matchTokens(tokens: readonly (string | symbol)[], key: string): boolean
   }
   while (tokens[token] === ANY) token += 1;
   return token === tokens.length;
+}
+
+/** UTF-16 units of the character at `at`: 2 for a surrogate pair. */
+function widthAt(text: string, at: number): 1 | 2 {
+  return (text.codePointAt(at) as number) > 0xffff ? 2 : 1;
 }

@@ -25,14 +25,18 @@ export function laterHlc(a: Hlc, b: Hlc): Hlc {
   return compareHlc(a, b) >= 0 ? a : b;
 }
 
+/** The reading right after `reading`: none lies between the two. */
+export function nextReading({ ms, counter }: Hlc): Hlc {
+  return counter === COUNTER_MAX ? { ms: ms + 1, counter: 0 } : { ms, counter: counter + 1 };
+}
+
 /**
  * Hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", 2014): readings grow strictly, stay close to the
  * wall clock, and follow every reading received from others.
  */
 export class HybridClock {
   readonly #clock: Clock;
-  #ms = 0;
-  #counter = 0;
+  #last = HLC_ZERO;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -41,16 +45,8 @@ export class HybridClock {
   /** A reading later than every one given out or received before. */
   next(): Hlc {
     const wallMs = Math.floor(this.#clock.wallMs());
-    if (wallMs > this.#ms) {
-      this.#ms = wallMs;
-      this.#counter = 0;
-    } else if (this.#counter === COUNTER_MAX) {
-      this.#ms += 1;
-      this.#counter = 0;
-    } else {
-      this.#counter += 1;
-    }
-    return { ms: this.#ms, counter: this.#counter };
+    this.#last = wallMs > this.#last.ms ? { ms: wallMs, counter: 0 } : nextReading(this.#last);
+    return this.#last;
   }
 
   /**
@@ -66,9 +62,6 @@ export class HybridClock {
         `a clock reading from elsewhere is ${Math.round(aheadMs)} ms ahead of this node: at most ${HLC_DRIFT_MAX_MS} ms are followed. Check the clocks (NTP) of both`,
       );
     }
-    if (reading.ms > this.#ms || (reading.ms === this.#ms && reading.counter > this.#counter)) {
-      this.#ms = reading.ms;
-      this.#counter = reading.counter;
-    }
+    this.#last = laterHlc(this.#last, reading);
   }
 }

@@ -27,7 +27,12 @@ export function openKeyspace<Id, T>(host: KeyspaceHost, definition: KeyspaceDefi
     return { ...lifetime?.(value, id), ...(own && { tags: own }), ...(eventTime !== undefined && { eventTime }) };
   };
 
-  const loadMany = async (ids: readonly Id[], call?: CallOptions, refresh = false): Promise<Map<Id, T>> => {
+  const read = async (
+    ids: readonly Id[],
+    call?: CallOptions,
+    refresh = false,
+  ): Promise<{ readonly values: Map<Id, T>; readonly loaded: number }> => {
+    let loadedCount = 0;
     const byKey = new Map(ids.map((id) => [keyOf(id), id]));
     const keys = [...byKey.keys()];
     const idOf = (key: string): Id => byKey.get(key) as Id;
@@ -41,6 +46,7 @@ export function openKeyspace<Id, T>(host: KeyspaceHost, definition: KeyspaceDefi
                 const loaded = await load(missing.map(idOf), loadCall);
                 const values = new Map<string, unknown>();
                 for (const [id, value] of loaded) values.set(keyOf(id), value);
+                loadedCount += values.size;
                 return values;
               },
               lifetimeOf: (value, key) => {
@@ -52,23 +58,29 @@ export function openKeyspace<Id, T>(host: KeyspaceHost, definition: KeyspaceDefi
           );
     const values = new Map<Id, T>();
     for (const [key, value] of found) values.set(idOf(key), value as T);
-    return values;
+    return { values, loaded: loadedCount };
   };
 
   return {
     name,
     key: keyOf,
-    getMany: (ids, call) => loadMany(ids, call),
-    async get(id, call) {
-      return load === undefined ? host.get<T>(keyOf(id), call) : (await loadMany([id], call)).get(id);
+    async getMany(ids, call) {
+      return (await read(ids, call)).values;
     },
-    set: (id, value, options) => host.set(keyOf(id), value, { ...optionsOf(value, id), ...options }),
-    delete: (id, call) => host.delete(keyOf(id), call),
+    async get(id, call) {
+      return load === undefined ? host.get<T>(keyOf(id), call) : (await read([id], call)).values.get(id);
+    },
+    async set(id, value, options) {
+      return host.set(keyOf(id), value, { ...optionsOf(value, id), ...options });
+    },
+    async delete(id, call) {
+      return host.delete(keyOf(id), call);
+    },
     async warm(ids, call) {
-      return (await loadMany(ids, call)).size;
+      return (await read(ids, call)).loaded;
     },
     async refresh(ids, call) {
-      return (await loadMany(ids, call, true)).size;
+      return (await read(ids, call, true)).loaded;
     },
   };
 }

@@ -19,7 +19,7 @@ export interface Answer {
   readonly stale: boolean;
   /** A stale copy was served without asking the source: ask it behind the caller's back. */
   readonly revalidate: boolean;
-  /** The rungs that said they do not have it, and so may be given it. Not those that were skipped or failed. */
+  /** The rungs that lack it, and so may be given it: by their own word, or because nearer ones know it as deleted. */
   readonly missed: readonly Rung[];
   /** Why rungs could not answer, in order; the last is the source's when it failed. */
   readonly errors: readonly { readonly level: Level; readonly error: Error }[];
@@ -63,11 +63,14 @@ interface Climb {
  * Asks the rungs in order, each for the keys that are still open; the source, if there is one, is the last rung. This
  * is the only place where "not here" becomes "go on", and where a miss, a skip and a failure are told apart:
  *
- * - fresh: that is the answer.
- * - stale, or below a floor: the rung counts as having missed; a stale copy is remembered.
+ * - fresh: that is the answer, unless a nearer rung knows better: a later delete, or newer data past their TTL.
+ * - stale, outdated, or below a floor: the rung counts as having missed; the newest stale copy is remembered.
  * - tombstone: deleted, so slower tiers are not asked, for they can only have something older. The source is.
  * - miss: go on, and let the rung have the answer.
  * - skipped or failed: go on, and leave the rung alone.
+ *
+ * What the source says is the answer whatever fence or floor was raised meanwhile: whoever waits for it asked before
+ * that, and it is for the caller to keep nothing of it. When the source has nothing, no stale copy stands in.
  *
  * A stale copy is served instead of asking the source while its revalidate window is open, and after a failure while
  * its error window is.
@@ -136,6 +139,7 @@ function judge(one: Climb, rung: Rung, outcome: Outcome, parts: LadderParts): vo
       break;
     case 'miss':
       one.missed.push(rung);
+      one.settled = rung.level === 'source';
       break;
     case 'skipped':
       one.unsure = true;
@@ -150,13 +154,17 @@ function judge(one: Climb, rung: Rung, outcome: Outcome, parts: LadderParts): vo
 }
 
 function judgeFound(one: Climb, rung: Rung, entry: Entry, parts: LadderParts): void {
+  if (rung.level === 'source') {
+    one.settled = true;
+    one.answer = { entry, level: rung.level };
+    return;
+  }
+  raiseFence(one, entry.fence);
   const state = freshness(entry, parts.wallMs());
   if (entry.kind === 'tombstone') {
     one.deleted = true;
-    one.fence = laterHlc(one.fence, entry.fence);
-    if (one.held !== undefined && compareHlc(one.held.entry.fillStart, one.fence) <= 0) one.held = undefined;
     one.missed.push(rung);
-  } else if (state === 'dead' || compareHlc(entry.fillStart, one.fence) <= 0 || !parts.floors.passes(one.key, entry)) {
+  } else if (state === 'dead' || isOutdated(one, entry) || !parts.floors.passes(one.key, entry)) {
     one.missed.push(rung);
   } else if (state === 'stale') {
     one.missed.push(rung);
@@ -167,6 +175,17 @@ function judgeFound(one: Climb, rung: Rung, entry: Entry, parts: LadderParts): v
     one.settled = true;
     one.answer = { entry, level: rung.level };
   }
+}
+
+function raiseFence(one: Climb, fence: Hlc): void {
+  one.fence = laterHlc(one.fence, fence);
+  if (one.held !== undefined && compareHlc(one.held.entry.fillStart, one.fence) <= 0) one.held = undefined;
+}
+
+/** Whether a nearer rung knows better: of a delete after this was filled, or of newer data that are past their TTL. */
+function isOutdated(one: Climb, entry: Entry): boolean {
+  if (compareHlc(entry.fillStart, one.fence) <= 0) return true;
+  return one.held !== undefined && compareVersions(entry.version, one.held.entry.version) < 0;
 }
 
 function finish(one: Climb, parts: LadderParts): Answer {

@@ -54,6 +54,7 @@ export class Reader {
   readonly #parts: ReaderParts;
   readonly #ladder: LadderParts;
   readonly #background = new Set<Promise<unknown>>();
+  #fills = 0;
 
   constructor(parts: ReaderParts) {
     this.#parts = parts;
@@ -93,7 +94,7 @@ export class Reader {
    * @throws CacheError `deadline` or `aborted`
    */
   async load(keys: readonly string[], source: LoadRung, refresh: boolean, call: Call): Promise<readonly Answer[]> {
-    const flights = refresh ? this.#begin(keys, [source], call) : this.#join(keys, source, call);
+    const flights = refresh ? this.#refresh(keys, source, call) : this.#join(keys, source, call);
     const all = Promise.all(flights.map((flight) => flight.result));
     const answers = await waitWithin(this.#parts.clock, call, `the load of ${named(keys)}`, all);
     const outdated = keys.filter((_, i) => answers[i]?.revalidate === true);
@@ -129,9 +130,9 @@ export class Reader {
     return flights;
   }
 
-  #begin(keys: readonly string[], rungs: readonly Rung[], call: Call): Flight<Answer>[] {
-    const flights = keys.map((key) => this.flights.begin(key, true));
-    this.#track(this.#fly(flights, rungs, call, true));
+  #refresh(keys: readonly string[], source: LoadRung, call: Call): Flight<Answer>[] {
+    const flights = keys.map((key) => this.flights.beginRefresh(key));
+    this.#track(this.#fly(flights, [source], call, true));
     return flights;
   }
 
@@ -187,26 +188,31 @@ export class Reader {
 
   #fill(tier: Tier, writes: readonly Write[]): void {
     const { clock, deadlines, local, tally } = this.#parts;
-    if (this.#background.size >= FILLS_MAX) {
+    if (this.#fills >= FILLS_MAX) {
       tally.error(tier.level, 'fill-dropped');
       return;
     }
     const call: Call = { deadlineAtMs: clock.monotonicMs() + deadlines.writeMs, signal: undefined, reason: 'write' };
+    this.#fills += 1;
     const done = tier.write(writes, call).then((outcomes: readonly WriteOutcome[]) => {
       writes.forEach(({ key }, i) => {
         // The tier knows of something newer, or of a delete: our copy must not outlive that knowledge.
         if (outcomes[i]?.kind === 'superseded') local.drop(key);
       });
     });
-    this.#track(done);
+    this.#track(
+      done.finally(() => {
+        this.#fills -= 1;
+      }),
+    );
   }
 
   #revalidate(keys: readonly string[], source: LoadRung): void {
-    const wanted = keys.filter((key) => this.flights.find(key, true) === undefined);
+    const wanted = keys.filter((key) => !this.flights.isRefreshing(key));
     if (wanted.length === 0) return;
     const { clock, deadlines, events } = this.#parts;
     const call: Call = { deadlineAtMs: clock.monotonicMs() + deadlines.loadMs, signal: undefined, reason: 'refresh' };
-    for (const flight of this.#begin(wanted, [source], call)) {
+    for (const flight of this.#refresh(wanted, source, call)) {
       this.#track(
         flight.result.then((answer) => {
           const failed = answer.errors.at(-1);

@@ -34,12 +34,16 @@ export class Flight<T> {
   }
 }
 
-/** The flights of this process, at most one per key. */
+/**
+ * The flights of this process, at most one per key that can be joined. Beside it a key may have one refresh, which
+ * nobody joins: it asks no level but the source, so whoever wants the key is better served by what the levels hold.
+ */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
+  readonly #refreshes = new Map<string, Flight<T>>();
 
   get size(): number {
-    return this.#flights.size;
+    return this.#flights.size + this.#refreshes.size;
   }
 
   /** The flight to join. One that does not ask the source is of no use to a caller who has a loader. */
@@ -48,34 +52,55 @@ export class SingleFlight<T> {
     return flight === undefined || (loads && !flight.loads) ? undefined : flight;
   }
 
-  /** Starts a flight; whoever asks from now on joins it. A flight that it takes the place of goes on for its callers. */
+  /** Starts a flight; whoever asks from now on joins it. */
   begin(key: string, loads: boolean): Flight<T> {
-    const flight = new Flight<T>(key, loads);
-    this.#flights.set(key, flight);
-    return flight;
+    return replace(this.#flights, new Flight<T>(key, loads));
+  }
+
+  isRefreshing(key: string): boolean {
+    return this.#refreshes.has(key);
+  }
+
+  /** Starts a flight that only its beginner waits for. */
+  beginRefresh(key: string): Flight<T> {
+    return replace(this.#refreshes, new Flight<T>(key, true));
   }
 
   /** Ends a flight. By identity: a newer flight of the same key, begun after a write, stays. */
   end(flight: Flight<T>): void {
-    if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key);
+    for (const flights of [this.#flights, this.#refreshes]) {
+      if (flights.get(flight.key) === flight) flights.delete(flight.key);
+    }
   }
 
   /** The key was written or deleted. */
   disarm(key: string): void {
-    const flight = this.#flights.get(key);
-    if (flight === undefined) return;
-    flight.disarm();
-    this.#flights.delete(key);
+    for (const flights of [this.#flights, this.#refreshes]) {
+      flights.get(key)?.disarm();
+      flights.delete(key);
+    }
   }
 
   /** The keys for which `concerns` says so (all, when left out) can no longer be trusted. */
   disarmAll(concerns?: (key: string) => boolean): void {
-    for (const [key, flight] of this.#flights) {
-      if (concerns !== undefined && !concerns(key)) continue;
-      flight.disarm();
-      this.#flights.delete(key);
+    for (const flights of [this.#flights, this.#refreshes]) {
+      for (const [key, flight] of flights) {
+        if (concerns !== undefined && !concerns(key)) continue;
+        flight.disarm();
+        flights.delete(key);
+      }
     }
   }
+}
+
+/**
+ * A flight that another takes the place of goes on for its callers, but what it brings is kept nowhere: a later write
+ * could not find it any more to disarm it.
+ */
+function replace<T>(flights: Map<string, Flight<T>>, flight: Flight<T>): Flight<T> {
+  flights.get(flight.key)?.disarm();
+  flights.set(flight.key, flight);
+  return flight;
 }
 
 function withResolvers<T>() {

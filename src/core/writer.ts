@@ -7,7 +7,7 @@ import { type Entry, tombstone } from './entry.js';
 import { CacheError } from './errors.js';
 import type { Feed } from './feed.js';
 import type { Floor, Floors } from './floors.js';
-import type { HybridClock } from './hlc.js';
+import { compareHlc, type HybridClock } from './hlc.js';
 import { checkKey } from './key.js';
 import { eventTimeMs, type LifetimeDefaults, newEntry, resolveLifetime } from './lifetime.js';
 import type { LocalTier } from './local.js';
@@ -15,7 +15,14 @@ import type { Level, WriteOutcome } from './outcome.js';
 import type { SingleFlight } from './single-flight.js';
 import type { Tally } from './tally.js';
 import type { Tier, Write } from './tier.js';
-import { decodeVersion, encodeVersion, isEncodedVersion, VERSION_ZERO, type Version } from './version.js';
+import {
+  compareVersions,
+  decodeVersion,
+  encodeVersion,
+  isEncodedVersion,
+  VERSION_ZERO,
+  type Version,
+} from './version.js';
 
 export interface WriterParts {
   readonly city: string;
@@ -97,6 +104,7 @@ export class Writer {
         // Somebody else was newer: what we put here a moment ago must not outlive this call.
         if (outcome.kind === 'superseded') local.drop(write.key);
       }
+      this.#forgetOlder(write);
       this.#announce(write);
       return this.#result(versionText(write.entry, this.#parts.origin), outcomes);
     });
@@ -117,6 +125,18 @@ export class Writer {
     tally.duration('invalidate', clock.monotonicMs() - startedMs);
     const version = { eventTimeMs: floor.hlc.ms, hlc: floor.hlc, origin: this.#parts.origin };
     return this.#result(encodeVersion(version), [{ level: 'local', outcome: { kind: 'stored' } }, ...outcomes]);
+  }
+
+  /**
+   * This process may have had no room for what was written. Then a read begun while the write was on its way may have
+   * brought the older entry back from a level that the write had not reached yet, or be about to.
+   */
+  #forgetOlder({ key, entry }: Write): void {
+    const { local, flights } = this.#parts;
+    const held = local.find(key)?.entry;
+    if (held !== undefined && knowsOf(held, entry)) return;
+    flights.disarm(key);
+    if (held !== undefined) local.drop(key);
   }
 
   #announce(write: Write): void {
@@ -175,4 +195,10 @@ function versionText(entry: Entry, origin: number): string {
   return encodeVersion(
     entry.kind === 'tombstone' ? { eventTimeMs: entry.fence.ms, hlc: entry.fence, origin } : entry.version,
   );
+}
+
+/** Whether what is held was known after, or with, what was written. */
+function knowsOf(held: Entry, written: Entry): boolean {
+  if (written.kind !== 'tombstone') return compareVersions(held.version, written.version) >= 0;
+  return compareHlc(held.kind === 'tombstone' ? held.fence : held.fillStart, written.fence) >= 0;
 }

@@ -32,6 +32,9 @@ export class Bulkhead {
 
   /** @throws CacheError `overloaded`, `deadline` or `aborted`, before the work began; else what the work throws */
   async run<T>(call: Call, work: () => Promise<T>): Promise<T> {
+    const { signal } = call;
+    if (signal?.aborted === true) throw abortedError(`a place at ${this.#name}`, signal);
+    if (remainingMs(this.#clock, call) <= 0) throw deadlineError(`a place at ${this.#name}`);
     if (this.#running < this.#atOnce) this.#running += 1;
     else await this.#wait(call);
     try {
@@ -44,8 +47,6 @@ export class Bulkhead {
   #wait(call: Call): Promise<void> {
     const leftMs = remainingMs(this.#clock, call);
     const signal = call.signal;
-    if (signal?.aborted === true) return Promise.reject(abortedError(`a place at ${this.#name}`, signal));
-    if (leftMs <= 0) return Promise.reject(deadlineError(`a place at ${this.#name}`));
     if (this.#waiting.size >= this.#waitingMax) {
       const error = new CacheError(
         'overloaded',

@@ -59,7 +59,9 @@ export class GuardSet {
       const now = this.#states.get(part) ?? BREAKER_CLOSED;
       const nowMs = this.#clock.monotonicMs();
       const next = isFault(error) ? afterFailure(now, nowMs, this.#profile) : afterNothing(now, nowMs);
-      this.#become(part, next, error);
+      // A call from before it opened says nothing that its opening did not, and must not end the probe of another.
+      const isOverdue = now.kind === 'half-open' && state.kind !== 'half-open';
+      if (!isOverdue) this.#become(part, next, error);
       throw error;
     }
   }
@@ -94,7 +96,7 @@ export function guardTier(
     async read(keys, call): Promise<readonly Outcome[]> {
       if (remainingMs(clock, call) <= 0) return keys.map(() => ({ kind: 'skipped', why: 'no-time' }));
       try {
-        return await within(call, slices.readMs, (sliced) => tier.read(keys, sliced));
+        return checked(keys, await within(call, slices.readMs, (sliced) => tier.read(keys, sliced)));
       } catch (thrown) {
         const error = toError(thrown);
         return keys.map(() => ({ kind: 'failed', error }));
@@ -103,7 +105,7 @@ export function guardTier(
     async write(writes: readonly Write[], call): Promise<readonly WriteOutcome[]> {
       if (remainingMs(clock, call) <= 0) return writes.map(() => ({ kind: 'skipped', why: 'no-time' }));
       try {
-        return await within(call, slices.writeMs, (sliced) => tier.write(writes, sliced));
+        return checked(writes, await within(call, slices.writeMs, (sliced) => tier.write(writes, sliced)));
       } catch (thrown) {
         const error = toError(thrown);
         return writes.map(() => ({ kind: 'failed', error }));
@@ -115,5 +117,10 @@ export function guardTier(
   function within<T>(call: Call, sliceMs: number, ask: (sliced: Call) => Promise<T>): Promise<T> {
     const sliced = sliceCall(clock, call, sliceMs);
     return waitWithin(clock, sliced, `the ${tier.level} level`, ask(sliced));
+  }
+
+  function checked<T>(asked: readonly unknown[], answers: readonly T[]): readonly T[] {
+    if (answers.length === asked.length) return answers;
+    throw new CacheError('level-failed', `the ${tier.level} level gave ${answers.length} answers to ${asked.length}`);
   }
 }

@@ -1,0 +1,78 @@
+import type { Clock } from '../../src/core/clock.js';
+import type { Codec } from '../../src/core/codec.js';
+import { type Entry, freshness, mergeEntries, NO_PAYLOAD, type WriteMode } from '../../src/core/entry.js';
+import type { Floors } from '../../src/core/floors.js';
+import { partitionOf } from '../../src/core/key.js';
+import { type LocalEntry, type LocalTier, NOT_HERE } from '../../src/core/local.js';
+import { STORED, type WriteOutcome } from '../../src/core/outcome.js';
+
+/** The level in this process without a budget: all that the engine asks of one, in a page. */
+export class SmallLocalTier implements LocalTier {
+  /** Without room it declines everything, and keeps no older copy instead. */
+  hasRoom = true;
+  readonly #clock: Clock;
+  readonly #codec: Codec;
+  readonly #floors: Floors;
+  readonly #held = new Map<string, LocalEntry>();
+
+  constructor(clock: Clock, codec: Codec, floors: Floors) {
+    this.#clock = clock;
+    this.#codec = codec;
+    this.#floors = floors;
+  }
+
+  read(key: string): unknown {
+    const held = this.find(key);
+    if (held === undefined || held.entry.kind === 'tombstone') return NOT_HERE;
+    const nowMs = this.#clock.wallMs();
+    if (freshness(held.entry, nowMs) !== 'fresh') return NOT_HERE;
+    this.#held.set(key, { ...held, lastAccessedMs: nowMs, accessCount: held.accessCount + 1 });
+    return held.value;
+  }
+
+  find(key: string): LocalEntry | undefined {
+    const held = this.#held.get(key);
+    if (held === undefined || freshness(held.entry, this.#clock.wallMs()) === 'dead') return undefined;
+    const passes = held.entry.kind === 'tombstone' || this.#floors.passes(key, held.entry);
+    return passes ? held : undefined;
+  }
+
+  put(key: string, entry: Entry, mode: WriteMode): WriteOutcome {
+    const held = this.find(key);
+    const merged = mergeEntries(held?.entry, entry, mode);
+    if (!this.hasRoom) this.#held.delete(key);
+    else if (merged.accepted) this.#keep(key, merged.entry);
+    else if (held !== undefined) this.#held.set(key, { ...held, entry: { ...merged.entry, payload: NO_PAYLOAD } });
+    return merged.accepted ? STORED : { kind: 'superseded', by: merged.entry.version };
+  }
+
+  drop(key: string): void {
+    this.#held.delete(key);
+  }
+
+  dropAll(partition?: number): void {
+    for (const key of this.#held.keys()) {
+      if (partition === undefined || partitionOf(key) === partition) this.#held.delete(key);
+    }
+  }
+
+  get sizeBytes(): number {
+    return this.#held.size * 100;
+  }
+
+  get entries(): number {
+    return this.#held.size;
+  }
+
+  #keep(key: string, entry: Entry): void {
+    const nowMs = this.#clock.wallMs();
+    const value = entry.kind === 'value' ? this.#codec.decode(entry.payload).value : undefined;
+    this.#held.set(key, {
+      entry: { ...entry, payload: NO_PAYLOAD },
+      value,
+      lastAccessedMs: nowMs,
+      accessCount: 0,
+      heldSinceMs: nowMs,
+    });
+  }
+}
