@@ -29,7 +29,7 @@ const tierCases: readonly Case[] = [
   { ...fresh, version: 5 },
   { ...fresh, kind: 'absent' },
   { ...fresh, filled: 10 },
-  { ...fresh, filled: 19, fence: 18 },
+  { ...fresh, version: 10, filled: 19, fence: 18, is: 'both' },
   { ...fresh, belowFloor: true },
   { ...fresh, version: 10, is: 'both' },
   { ...fresh, version: 30, is: 'sie' },
@@ -71,8 +71,6 @@ interface Expected {
   readonly missed: readonly Level[];
   readonly errors: readonly Level[];
 }
-
-const FLOOR = 100;
 
 interface Asked {
   readonly missed: Level[];
