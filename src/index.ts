@@ -1,0 +1,25 @@
+/** FleetFlow Cache: `fleetflow-cache`. */
+export type {
+  Cache,
+  CacheEvents,
+  CacheStats,
+  EntryInfo,
+  EntryOptions,
+  Keyspace,
+  KeyspaceDefinition,
+  LevelState,
+  LevelStats,
+  Load,
+  LoadCall,
+  LoadMany,
+  LoadOptions,
+  SetOptions,
+  WriteResult,
+  WriteStatus,
+} from './core/cache.js';
+export type { CallOptions } from './core/call.js';
+export type { Duration } from './core/duration.js';
+export { CacheError, type CacheErrorCode } from './core/errors.js';
+export type { Level } from './core/outcome.js';
+export { createCache } from './node/compose.js';
+export { type CacheConfig, MiB } from './node/config.js';

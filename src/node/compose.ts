@@ -1,0 +1,183 @@
+import { MsgpackCodec } from '../codec/msgpack-codec.js';
+import type { Cache, CacheEvents } from '../core/cache.js';
+import { Emitter } from '../core/emitter.js';
+import { Engine } from '../core/engine.js';
+import { Floors } from '../core/floors.js';
+import { HybridClock } from '../core/hlc.js';
+import { NO_LOCAL } from '../core/no-local.js';
+import { NULL_RECORDER } from '../core/recorder.js';
+import { nodeIdOf } from '../core/stats.js';
+import { Tally } from '../core/tally.js';
+import type { Tier } from '../core/tier.js';
+import type { LevelFeed } from '../core/writer.js';
+import { ClockEviction } from '../memory/clock-eviction.js';
+import { MemoryTier } from '../memory/memory-tier.js';
+import { CountingRecorder } from '../metrics/recorder.js';
+import type { MetricsSnapshot } from '../metrics/snapshot.js';
+import { createPeers, type Peers } from '../peer/peers.js';
+import { Bulkhead } from '../policy/bulkhead.js';
+import { guardTier } from '../policy/guard.js';
+import { createRedis, type Redis } from '../redis/redis.js';
+import { type CacheConfig, type ResolvedConfig, resolveConfig } from './config.js';
+import { type Health, LevelWatch } from './level-watch.js';
+import { randomOrigin, systemChance, systemClock } from './system-clock.js';
+
+/** How long a tombstone is kept. Longer than any write is under way, and than the entries of L2 live by default. */
+const TOMBSTONE_MS = 7_200_000;
+/** How long it is remembered that a source has nothing, when nobody says otherwise. */
+const ABSENT_TTL_MS = 5_000;
+/** How long a failed load is the answer for its key. */
+const LOAD_FAILURE_MS = 1_000;
+/** Loads that may wait for a place, per place. */
+const LOADS_WAITING = 256;
+/** A cache with what an operator wants to see of it. */
+export interface Composition {
+  readonly cache: Cache;
+  /** Address of the peer port, when there is one. */
+  readonly peerAddress: string | undefined;
+  /** Everything counted so far; undefined with `metrics: false`. */
+  snapshot(): MetricsSnapshot | undefined;
+  health(): Health;
+}
+
+/**
+ * Builds a cache out of its parts. The only place that knows every folder.
+ * @throws CacheError `invalid-config` before anything is opened; `address-in-use` when the peer port is taken
+ */
+export async function compose(given: CacheConfig): Promise<Composition> {
+  const config = resolveConfig(given);
+  const clock = systemClock;
+  const origin = randomOrigin();
+  const recorder = config.metrics ? new CountingRecorder(clock) : undefined;
+  const tally = new Tally(recorder ?? NULL_RECORDER);
+  const floors = new Floors();
+  const codec = new MsgpackCodec();
+  const events = new Emitter<CacheEvents>((thrown) => {
+    process.emitWarning(`a listener of the cache threw: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
+  });
+  const watch = new LevelWatch(clock, events);
+  const hlc = new HybridClock(clock);
+
+  const tiers: Tier[] = [];
+  const feeds: LevelFeed[] = [];
+  const redis = config.redis === undefined ? undefined : await openRedis(config.redis, watch);
+  if (redis !== undefined) {
+    tiers.push(redis.guarded);
+    feeds.push({ level: 'distributed', feed: redis.feed });
+  }
+  let peers: (Peers & { readonly guarded: Tier }) | undefined;
+  try {
+    peers = config.peers === undefined ? undefined : await openPeers(config.peers, { origin, hlc, floors, watch });
+  } catch (thrown) {
+    await redis?.close();
+    throw thrown;
+  }
+  if (peers !== undefined) {
+    tiers.push(peers.guarded);
+    feeds.push({ level: 'peer', feed: peers.feed });
+  }
+  const alone = tiers.length === 0;
+  const useLocal = alone || config.nearCache;
+  const local = useLocal
+    ? new MemoryTier({
+        clock,
+        codec,
+        floors,
+        maxBytes: config.local.maxBytes,
+        maxEntries: config.local.maxEntries,
+        eviction: new ClockEviction(),
+      })
+    : NO_LOCAL;
+  const gate = new Bulkhead(clock, 'the source', config.maxLoads, config.maxLoads * LOADS_WAITING);
+
+  const cache = new Engine({
+    city: config.city,
+    origin,
+    clock,
+    hlc,
+    codec,
+    floors,
+    local,
+    tiers,
+    feeds,
+    gate,
+    tally,
+    events,
+    defaults: {
+      ttlMs: config.redis?.ttl ?? config.local.ttl,
+      staleWhileRevalidateMs: config.staleWhileRevalidate ?? 0,
+      staleIfErrorMs: config.staleIfError ?? 0,
+    },
+    absentTtlMs: ABSENT_TTL_MS,
+    loadFailureMs: LOAD_FAILURE_MS,
+    tombstoneMs: TOMBSTONE_MS,
+    deadlines: { readMs: config.deadlines.read, loadMs: config.deadlines.load, writeMs: config.deadlines.write },
+    levelState: (level) => watch.stateOf(level),
+    levelSize: (level) =>
+      level === 'peer' && peers !== undefined ? peers.store : { sizeBytes: undefined, entries: undefined },
+    release: async () => {
+      await Promise.all([redis?.close(), peers?.close()]);
+    },
+  });
+  // Only now: the engine listens, so nothing that a feed says is lost.
+  await redis?.start();
+
+  return {
+    cache,
+    peerAddress: peers?.address,
+    snapshot: () => recorder?.snapshot(),
+    health: () => watch.health(),
+  };
+}
+
+/** `compose`, for those who only want the cache. */
+export async function createCache(config: CacheConfig): Promise<Cache> {
+  return (await compose(config)).cache;
+}
+
+async function openRedis(
+  config: NonNullable<ResolvedConfig['redis']>,
+  watch: LevelWatch,
+): Promise<Redis & { readonly guarded: Tier }> {
+  const guards = watch.guard('distributed');
+  const redis = await createRedis({
+    nodes: config.nodes,
+    prefix: config.prefix,
+    username: config.username,
+    password: config.password,
+    tls: config.tls,
+    clock: systemClock,
+    chance: systemChance,
+    guard: { run: (shard, _call, work) => guards.run(shard, work) },
+  });
+  watch.follow('distributed', () => redis.health().map(({ shard, ok }) => ({ address: shard, ok })));
+  const slices = { readMs: config.timeout, writeMs: config.timeout };
+  return { ...redis, guarded: guardTier(redis.tier, slices, systemClock) };
+}
+
+async function openPeers(
+  config: NonNullable<ResolvedConfig['peers']>,
+  parts: { readonly origin: number; readonly hlc: HybridClock; readonly floors: Floors; readonly watch: LevelWatch },
+): Promise<Peers & { readonly guarded: Tier }> {
+  const { origin, hlc, floors, watch } = parts;
+  const peers = await createPeers({
+    listen: config.listen,
+    ...(config.advertise !== undefined && { advertise: config.advertise }),
+    seeds: config.seeds,
+    secret: config.secret,
+    replicas: config.replicas,
+    maxBytes: config.maxBytes,
+    nodeId: nodeIdOf(origin),
+    clock: systemClock,
+    chance: systemChance,
+    hlc,
+    floors,
+    guard: watch.guard('peer'),
+  });
+  watch.follow('peer', () => [
+    { address: peers.address, ok: true },
+    ...peers.members().map(({ address, status }) => ({ address, ok: status === 'up' })),
+  ]);
+  const slices = { readMs: config.timeout, writeMs: config.timeout };
+  return { ...peers, guarded: guardTier(peers.tier, slices, systemClock) };
+}

@@ -1,0 +1,68 @@
+import type { CacheEvents, LevelState } from '../core/cache.js';
+import type { Clock } from '../core/clock.js';
+import type { Emitter } from '../core/emitter.js';
+import type { Level } from '../core/outcome.js';
+import { BREAKER_PROFILE } from '../policy/breaker.js';
+import { GuardSet } from '../policy/guard.js';
+
+/** How the levels are. */
+export interface Health {
+  /** Every level answers, in all its parts. */
+  readonly ok: boolean;
+  readonly levels: readonly LevelHealth[];
+}
+
+export interface LevelHealth {
+  readonly level: Level;
+  readonly state: LevelState;
+  /** Addresses of the shards or peers that do not answer. */
+  readonly out: readonly string[];
+}
+
+/** What a level says of its parts: each by its address. */
+export type Parts = () => readonly { readonly address: string; readonly ok: boolean }[];
+
+/** Knows which levels answer, from what their parts say and from the breakers around them. */
+export class LevelWatch {
+  readonly #clock: Clock;
+  readonly #events: Emitter<CacheEvents>;
+  readonly #guards = new Map<Level, GuardSet>();
+  readonly #parts = new Map<Level, Parts>();
+
+  constructor(clock: Clock, events: Emitter<CacheEvents>) {
+    this.#clock = clock;
+    this.#events = events;
+  }
+
+  /** The breakers for the parts of a level; a change of one is told by the `level-changed` event. */
+  guard(level: Level): GuardSet {
+    const guards = new GuardSet(this.#clock, BREAKER_PROFILE, (part, out, error) => {
+      const detail = out ? `${part} does not answer: ${error?.message ?? 'no reason known'}` : `${part} answers again`;
+      this.#events.emit('level-changed', { level, state: this.stateOf(level), detail });
+    });
+    this.#guards.set(level, guards);
+    return guards;
+  }
+
+  follow(level: Level, parts: Parts): void {
+    this.#parts.set(level, parts);
+  }
+
+  stateOf(level: Level): LevelState {
+    return this.#healthOf(level).state;
+  }
+
+  health(): Health {
+    const levels = [...this.#parts.keys()].map((level) => this.#healthOf(level));
+    return { ok: levels.every(({ state }) => state === 'ok'), levels };
+  }
+
+  #healthOf(level: Level): LevelHealth {
+    const parts = this.#parts.get(level)?.() ?? [];
+    const broken = this.#guards.get(level)?.out ?? new Set<string>();
+    const out = parts.filter(({ address, ok }) => !ok || broken.has(address)).map(({ address }) => address);
+    // No part at all: nobody has told yet who they are.
+    const isOut = parts.length === out.length;
+    return { level, state: isOut ? 'out' : out.length > 0 ? 'degraded' : 'ok', out };
+  }
+}
