@@ -41,31 +41,36 @@ export const ACTIVE_VEHICLE_IDS: Statement = {
   text: `select id from vehicles where active and id > coalesce($1::numeric, -1) order by id limit $2`,
 };
 
-export const TRIPS = newestOf(
-  'trips',
-  'started_at',
-  `origin, destination, distance_km as "distanceKm", started_at as "startedAt",
-    planned_arrival_at as "plannedArrivalAt", arrived_at as "arrivedAt"`,
-);
+export const TRIPS = newestOf('trips', {
+  time: { column: 'started_at', name: '"startedAt"' },
+  others: `origin, destination, distance_km as "distanceKm", planned_arrival_at as "plannedArrivalAt",
+    arrived_at as "arrivedAt"`,
+});
 
-export const FUEL_RECORDS = newestOf(
-  'fuel_records',
-  'at',
-  'at, litres, odometer_km as "odometerKm", cost_inr as "costInr"',
-);
+export const FUEL_RECORDS = newestOf('fuel_records', {
+  time: { column: 'at', name: 'at' },
+  others: 'litres, odometer_km as "odometerKm", cost_inr as "costInr"',
+});
 
-export const MAINTENANCE_RECORDS = newestOf('maintenance_records', 'at', 'at, work, next_due_at as "nextDueAt"');
+export const MAINTENANCE_RECORDS = newestOf('maintenance_records', {
+  time: { column: 'at', name: 'at' },
+  others: 'work, next_due_at as "nextDueAt"',
+});
 
 /** One row per record, and one without a record (`id` null) for a vehicle that exists and has none. */
-function newestOf(table: string, time: string, columns: string): Statement {
+function newestOf(
+  table: string,
+  { time, others }: { readonly time: { readonly column: string; readonly name: string }; readonly others: string },
+): Statement {
   return {
     name: table.replace('_', '-'),
     text: `select vehicles.id as "vehicleId", newest.*
       from vehicles left join lateral (
-        select id, ${columns} from ${table}
-        where vehicle_id = vehicles.id order by ${time} desc, id desc limit ${LIST_MAX}
+        select id, ${time.column} as ${time.name}, ${others} from ${table}
+        where vehicle_id = vehicles.id order by ${time.column} desc, id desc limit ${LIST_MAX}
       ) as newest on true
-      where vehicles.id = any($1::numeric[])`,
+      where vehicles.id = any($1::numeric[])
+      order by vehicles.id, newest.${time.name} desc, newest.id desc`,
   };
 }
 

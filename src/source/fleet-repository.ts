@@ -91,7 +91,11 @@ export class PostgresFleetRepository implements FleetSource {
   }
 
   async activeVehicleIds({ after, limit }: IdPage, call: LoadCall): Promise<VehicleId[]> {
-    const rows = await this.#pool.query<{ id: VehicleId }>(ACTIVE_VEHICLE_IDS, [after ?? null, limit], call);
+    const rows = await this.#pool.query<{ id: VehicleId }>(
+      ACTIVE_VEHICLE_IDS,
+      [after ?? null, limit],
+      this.#pool.callOf(call),
+    );
     return rows.map((row) => row.id);
   }
 
@@ -102,15 +106,17 @@ export class PostgresFleetRepository implements FleetSource {
       Math.min(box.north, 90),
       Math.min(box.east, 180),
     ];
-    const rows = await this.#pool.query<LocationRow>(LOCATIONS_WITHIN, [...borders, limit], call);
+    const rows = await this.#pool.query<LocationRow>(LOCATIONS_WITHIN, [...borders, limit], this.#pool.callOf(call));
     return rows.map(toLocation);
   }
 
   async saveLocations(locations: readonly VehicleLocation[], call: LoadCall): Promise<SavedLocation[]> {
     if (locations.length === 0) return [];
-    const saved = await this.#pool.query<SavedRow>(SAVE_LOCATIONS, saveLocationsValues(locations), call);
+    const both = this.#pool.callOf(call);
+    const saved = await this.#pool.query<SavedRow>(SAVE_LOCATIONS, saveLocationsValues(locations), both);
     const verdicts = new LocationVerdicts(locations, saved);
-    verdicts.learn(await this.#read<NewestRow>(NEWEST_LOCATIONS, verdicts.unmoved, call));
+    const { unmoved } = verdicts;
+    if (unmoved.length > 0) verdicts.learn(await this.#pool.query<NewestRow>(NEWEST_LOCATIONS, [unmoved], both));
     return verdicts.all();
   }
 
@@ -142,14 +148,15 @@ export class PostgresFleetRepository implements FleetSource {
     ids: readonly VehicleId[],
     call: LoadCall,
   ): Promise<readonly Row[]> {
-    return ids.length === 0 ? [] : this.#pool.query<Row>(statement, [ids], call);
+    return ids.length === 0 ? [] : this.#pool.query<Row>(statement, [ids], this.#pool.callOf(call));
   }
 
   /** One statement per 1,000 records; when one fails, those before it are saved, and saving again does no harm. */
   async #upsert<T>({ statement, values }: Upsert<T>, records: readonly T[], call: LoadCall): Promise<void> {
+    const all = this.#pool.callOf(call);
     for (let from = 0; from < records.length; from += UPSERT_MAX) {
       const batch = records.slice(from, from + UPSERT_MAX);
-      await this.#pool.query(statement, values(batch), call);
+      await this.#pool.query(statement, values(batch), all);
     }
   }
 }

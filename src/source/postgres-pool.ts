@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import { DatabaseError, Pool, type PoolClient } from 'pg';
 import type { LoadCall } from '../core/cache.js';
-import { waitWithin } from '../core/call.js';
+import { type Call, waitWithin } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
 import { callOf } from './load-call.js';
@@ -93,19 +93,19 @@ export class PostgresPool {
     return this.#queries;
   }
 
+  /** What a loader was told, as a call that several statements can share. */
+  callOf(call: LoadCall): Call {
+    return callOf(this.#clock, call);
+  }
+
   /**
    * Runs one statement and resolves with its rows.
    * @throws CacheError `deadline`, `aborted`, `overloaded`, `unauthorized`, `closed`; `level-failed` with the error of
    *   the database as cause
    */
-  async query<Row extends object>(
-    statement: Statement,
-    values: readonly unknown[],
-    call: LoadCall,
-  ): Promise<readonly Row[]> {
-    const waiting = callOf(this.#clock, call);
-    const work = this.#turnstile.run(waiting, () => this.#run<Row>(statement, values));
-    return waitWithin(this.#clock, waiting, `PostgreSQL (${statement.name})`, work);
+  query<Row extends object>(statement: Statement, values: readonly unknown[], call: Call): Promise<readonly Row[]> {
+    const work = this.#turnstile.run(call, () => this.#run<Row>(statement, values));
+    return waitWithin(this.#clock, call, `PostgreSQL (${statement.name})`, work);
   }
 
   /** Lets what runs end, for at most 2 s, and closes every connection. */

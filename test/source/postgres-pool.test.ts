@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { LoadCall } from '../../src/core/cache.js';
+import type { Call } from '../../src/core/call.js';
 import { systemClock } from '../../src/node/system-clock.js';
 import { PostgresPool, type PostgresPoolOptions } from '../../src/source/postgres-pool.js';
 import { createOwnDatabase } from '../servers.js';
@@ -41,7 +41,11 @@ function makePool(options: Partial<PostgresPoolOptions> = {}): PostgresPool {
   return pool;
 }
 
-const within = (remainingMs: number, signal = new AbortController().signal): LoadCall => ({ remainingMs, signal });
+const within = (remainingMs: number, signal?: AbortSignal): Call => ({
+  deadlineAtMs: systemClock.monotonicMs() + remainingMs,
+  signal,
+  reason: 'read',
+});
 const ONE = { name: 'one', text: 'select 1::float8 as one' };
 const SLEEP = { name: 'sleep', text: 'select pg_sleep($1)' };
 const isOne = async (pool: PostgresPool) => (await pool.query(ONE, [], within(10_000)).catch(() => [])).length === 1;
