@@ -23,6 +23,7 @@ export const patterns = {
   fuel: (id: VehicleId) => `vehicle:fuel:${id}:*`,
   /** Everything an application keeps about the way of a vehicle: estimates, polylines, distances. */
   routes: (id: VehicleId) => `route:*:${id}`,
+  allRoutes: 'route:*',
 } as const;
 
 export const tags = {

@@ -50,7 +50,7 @@ export function openKeyspaces(cache: Cache, repository: FleetRepository): FleetK
     readonly key: (id: VehicleId) => string;
     readonly lifetimeOf: (value: T) => Kept;
     readonly tags: (id: VehicleId, value: T) => readonly string[];
-    readonly version?: (value: T) => Date;
+    readonly version?: (value: T) => number | Date;
     readonly load: (ids: readonly VehicleId[], call: LoadCall) => Promise<ReadonlyMap<VehicleId, T>>;
   }): VehicleSpace<T> {
     const { lifetimeOf, ...rest } = definition;
@@ -81,7 +81,9 @@ export function openKeyspaces(cache: Cache, repository: FleetRepository): FleetK
       key: keys.location,
       lifetimeOf: locationLifetime,
       tags: locationTags,
-      version: (location) => location.at,
+      // What the database says of a moment stands above what a report of that moment said: were it older, it could not
+      // renew the entry that the report had left, and a vehicle that fell silent would be asked for at every read.
+      version: (location) => location.at.getTime() + 1,
       load: (ids, call) => repository.locations(ids, call),
     }),
     trips: ofVehicles<readonly Trip[]>({

@@ -11,11 +11,11 @@ import type {
 
 /** What became of one saved position. */
 export interface SavedLocation {
-  /** It is the newest of its vehicle now. False: something newer was there; the position is kept as history. */
+  /** It is the newest of its vehicle after this save. False: something newer is there; it is kept as history. */
   readonly newest: boolean;
   /** The same vehicle, time and content had been saved before. */
   readonly duplicate: boolean;
-  /** Where the vehicle was before, when it was known. */
+  /** Where the vehicle was before this save, when it was known. */
   readonly previous: Pick<VehicleLocation, 'lat' | 'lon' | 'region'> | undefined;
 }
 

@@ -10,15 +10,17 @@ import {
 } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
+import { batchesOf } from './batches.js';
 import type { LocationUpdate, VehicleId, VehicleLocation } from './domain.js';
-import { keys, patterns } from './keys.js';
+import { keys } from './keys.js';
 import { locationTags } from './keyspaces.js';
 import { locationLifetime } from './lifetimes.js';
 import type { FleetRepository, SavedLocation } from './ports.js';
 import { isSignificantMove, judgeUpdate } from './positions.js';
+import { RouteInvalidation } from './route-invalidation.js';
 import type { FleetCounters } from './stats.js';
 import type { Moved, Subscriptions } from './subscriptions.js';
-import { chunksOf, outsideCall } from './waits.js';
+import { outsideCall } from './waits.js';
 
 /**
  * What became of a report.
@@ -56,8 +58,6 @@ export interface RecordingParts {
 const DEADLINE_MS = 10_000;
 /** Positions per transaction: large enough to be cheap, small enough not to hold the rows of many vehicles for long. */
 const CHUNK = 500;
-/** Most invalidations by pattern at a time; they cannot be batched. */
-const PATTERNS_AT_ONCE = 10;
 const NAME = 'the database';
 
 /** A report that is to be saved, and the place of its result. */
@@ -74,16 +74,18 @@ interface Pending {
  */
 export class Recording {
   readonly #parts: RecordingParts;
+  readonly #routes: RouteInvalidation;
   readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(parts: RecordingParts) {
     this.#parts = parts;
+    this.#routes = new RouteInvalidation(parts.cache);
   }
 
   /**
    * One result per update, in their order. A bad update does not keep the others out.
-   * @throws CacheError `level-failed` when the database fails, `deadline` or `aborted`: how many were kept is in the
-   *   message. Sending all of them again is safe, the database knows duplicates.
+   * @throws CacheError `level-failed` when the database fails, `deadline` or `aborted`: how many were taken in is in
+   *   the message. Sending all of them again is safe, the database knows duplicates.
    */
   async record(updates: readonly LocationUpdate[], options: CallOptions | undefined): Promise<Recorded[]> {
     if (!Array.isArray(updates)) {
@@ -92,10 +94,10 @@ export class Recording {
     const { clock } = this.#parts;
     const call = startCall(clock, options, DEADLINE_MS, 'write');
     const { results, pending } = judgeAll(updates, clock.wallMs());
-    let kept = 0;
-    for (const chunk of chunksOf(pending, CHUNK)) {
-      await this.#recordChunk(chunk, results, call, `${kept} of ${pending.length} positions were kept before`);
-      kept += chunk.length;
+    let recorded = 0;
+    for (const chunk of batchesOf(pending, CHUNK)) {
+      await this.#recordChunk(chunk, results, call, `${recorded} of ${pending.length} had been recorded`);
+      recorded += chunk.length;
     }
     const complete = results as Recorded[];
     demoteOutdated(complete);
@@ -115,7 +117,7 @@ export class Recording {
     progress: string,
   ): Promise<void> {
     const { clock } = this.#parts;
-    const notBegun = `positions were not saved (${progress})`;
+    const notBegun = `${chunk.length} positions were not recorded (${progress})`;
     if (call.signal?.aborted === true) throw saveError(abortedError(NAME, call.signal), notBegun);
     if (remainingMs(clock, call) <= 0) throw saveError(deadlineError(NAME), notBegun);
     // One chain, waited for but never cut: what the database has taken reaches the cache even if the caller is gone.
@@ -124,7 +126,7 @@ export class Recording {
     try {
       await waitWithin(clock, call, NAME, chain);
     } catch (thrown) {
-      throw saveError(thrown, `saving ${chunk.length} positions failed (${progress})`);
+      throw saveError(thrown, `recording ${chunk.length} positions failed (${progress})`);
     }
   }
 
@@ -158,10 +160,8 @@ export class Recording {
       const { index, location, clamped } = pending;
       const { newest: isNewest, duplicate, previous } = saved[i] as SavedLocation;
       results[index] = { outcome: duplicate ? 'duplicate' : 'history', location, clamped };
-      const other = newest.get(location.vehicleId);
-      if (isNewest && (other === undefined || location.at > other.location.at)) {
-        newest.set(location.vehicleId, { ...pending, previous });
-      }
+      // The newest may be here twice, as a duplicate of itself.
+      if (isNewest && !newest.has(location.vehicleId)) newest.set(location.vehicleId, { ...pending, previous });
     });
     const fresh = [...newest.values()];
     if (fresh.length === 0) return;
@@ -187,9 +187,7 @@ export class Recording {
     const regions = new Set(significant.flatMap(({ location, previous }) => [previous?.region, location.region]));
     regions.delete(undefined);
     await cache.deleteMany([...regions].map((region) => keys.nearby(region as string)));
-    for (const some of chunksOf(significant, PATTERNS_AT_ONCE)) {
-      await Promise.all(some.map(({ location }) => cache.deleteByPattern(patterns.routes(location.vehicleId))));
-    }
+    await this.#routes.invalidate(significant.map(({ location }) => location.vehicleId));
   }
 
   #count(results: readonly Recorded[]): void {

@@ -3,12 +3,13 @@ import { type Call, type CallOptions, startCall } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
 import { hashKey } from '../core/key.js';
+import { batchesOf } from './batches.js';
 import { Demand } from './demand.js';
 import type { VehicleId } from './domain.js';
 import type { FleetKeyspaces, VehicleSpace } from './keyspaces.js';
 import { Pace } from './pace.js';
 import type { FleetCounters } from './stats.js';
-import { chunksOf, pause, restOf } from './waits.js';
+import { pause, restOf } from './waits.js';
 
 /** Keeps what is asked for from expiring. */
 export interface Refresh {
@@ -111,16 +112,13 @@ export class Refresher implements Refresh {
   async #runKind(space: VehicleSpace<unknown>, demand: Demand, pace: Pace, call: Call): Promise<number> {
     const { clock, counters } = this.#parts;
     let refreshed = 0;
-    for (const ids of chunksOf(demand.due(clock.monotonicMs()), BATCH)) {
+    for (const ids of batchesOf(demand.due(clock.monotonicMs()), BATCH)) {
       const expiring = await this.#expiring(space, demand, ids, call);
       if (expiring.length === 0) continue;
       const startedMs = clock.monotonicMs();
-      const { deadline, ...signal } = restOf(clock, call, NAME);
+      const options = restOf(clock, call, NAME, BATCH_DEADLINE_MS);
       try {
-        refreshed += await space.refresh(expiring, {
-          ...signal,
-          deadline: Math.min(Number(deadline), BATCH_DEADLINE_MS),
-        });
+        refreshed += await space.refresh(expiring, options);
       } catch (thrown) {
         counters.refreshErrors += 1;
         throw toError(thrown);

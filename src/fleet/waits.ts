@@ -2,11 +2,14 @@ import type { LoadCall } from '../core/cache.js';
 import { type Call, type CallOptions, deadlineError, remainingMs, waitWithin } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
 
-/** What is left of a call, for the next thing that is asked within it. */
-export function restOf(clock: Clock, call: Call, name: string): CallOptions {
+/**
+ * What is left of a call, for the next thing that is asked within it: at most `mostMs`.
+ * @throws CacheError `deadline` when nothing is left
+ */
+export function restOf(clock: Clock, call: Call, name: string, mostMs = Number.POSITIVE_INFINITY): CallOptions {
   const leftMs = remainingMs(clock, call);
   if (leftMs <= 0) throw deadlineError(name);
-  return { deadline: leftMs, ...(call.signal && { signal: call.signal }) };
+  return { deadline: Math.min(leftMs, mostMs), ...(call.signal && { signal: call.signal }) };
 }
 
 /** What somebody outside is told of a call: a signal that also the deadline aborts. `end` gives the timer back. */
@@ -45,10 +48,4 @@ export async function pause(clock: Clock, call: Call, pauseMs: number, name: str
   } finally {
     cancel();
   }
-}
-
-export function chunksOf<T>(items: readonly T[], size: number): T[][] {
-  const chunks: T[][] = [];
-  for (let at = 0; at < items.length; at += size) chunks.push(items.slice(at, at + size));
-  return chunks;
 }

@@ -2,10 +2,11 @@ import { type Call, type CallOptions, startCall } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
 import type { ActiveVehicles } from './active-vehicles.js';
+import { batchesOf } from './batches.js';
 import type { VehicleId } from './domain.js';
 import type { FleetKeyspaces } from './keyspaces.js';
 import { Pace } from './pace.js';
-import { chunksOf, pause, restOf } from './waits.js';
+import { pause, restOf } from './waits.js';
 
 export interface WarmUpProgress {
   /** Vehicles done with, of those in service. */
@@ -52,7 +53,7 @@ export async function warmUp(parts: WarmUpParts, options: WarmUpOptions = {}): P
   const pace = new Pace();
   let done = 0;
   let failed = 0;
-  for (const batch of chunksOf(ids, BATCH)) {
+  for (const batch of batchesOf(ids, BATCH)) {
     const startedMs = clock.monotonicMs();
     const error = await warmBatch(parts, batch, call);
     const latencyMs = clock.monotonicMs() - startedMs;
@@ -75,8 +76,7 @@ export async function warmUp(parts: WarmUpParts, options: WarmUpOptions = {}): P
 /** @returns why the batch failed; @throws when the warm-up itself is to end */
 async function warmBatch(parts: WarmUpParts, ids: readonly VehicleId[], call: Call): Promise<Error | undefined> {
   const { clock, keyspaces } = parts;
-  const { deadline, ...signal } = restOf(clock, call, NAME);
-  const options = { ...signal, deadline: Math.min(Number(deadline), BATCH_DEADLINE_MS) };
+  const options = restOf(clock, call, NAME, BATCH_DEADLINE_MS);
   const { location, status, details, trips } = keyspaces;
   try {
     await Promise.all([location, status, details, trips].map((space) => space.warm(ids, options)));
