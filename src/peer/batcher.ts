@@ -1,0 +1,192 @@
+import { type Call, remainingMs } from '../core/call.js';
+import type { Clock } from '../core/clock.js';
+import { decodeEntry } from '../core/entry-format.js';
+import { CacheError, toError } from '../core/errors.js';
+import { MISS, type Outcome, type SkipReason, type WriteOutcome } from '../core/outcome.js';
+import { BATCH_BYTES_MAX, BATCH_KEYS_MAX } from './limits.js';
+import { Ticket } from './ticket.js';
+import { decodeReply, encodeRequest, type WireRead, type WireWrite } from './wire.js';
+
+/**
+ * Two: while one request is answered the next is under way. With more the batches get smaller, and it is the number
+ * of requests that costs.
+ */
+const IN_FLIGHT_MAX = 2;
+/** What waits at most for one peer: a tenth of a second of work. Beyond it the caller is told at once. */
+const QUEUE_KEYS_MAX = 32_768;
+const QUEUE_BYTES_MAX = 16 * 1_048_576;
+
+/** Sends a request and resolves with the body of the reply. Rejects with a CacheError; `overloaded` is no failure. */
+export type Send = (body: Uint8Array) => Promise<Uint8Array>;
+
+type Item =
+  | { readonly kind: 'read'; readonly key: string; readonly ticket: Ticket<Outcome>; readonly index: number }
+  | {
+      readonly kind: 'write';
+      readonly write: WireWrite;
+      readonly ticket: Ticket<WriteOutcome>;
+      readonly index: number;
+    };
+type ReadItem = Extract<Item, { kind: 'read' }>;
+type WriteItem = Extract<Item, { kind: 'write' }>;
+
+/**
+ * Adaptive batching for one peer: at most two requests are in flight; what comes meanwhile waits, and leaves together
+ * as soon as one returns. An idle peer is asked at once, a busy one in large batches, and nothing has to be tuned.
+ */
+export class Batcher {
+  readonly #clock: Clock;
+  readonly #name: string;
+  readonly #send: Send;
+  #queue: Item[] = [];
+  /** How many at the front of the queue are gone already. */
+  #taken = 0;
+  #queuedBytes = 0;
+  #inFlight = 0;
+  #woken = false;
+
+  /** @param name of the peer, as it appears in errors */
+  constructor(clock: Clock, name: string, send: Send) {
+    this.#clock = clock;
+    this.#name = name;
+    this.#send = send;
+  }
+
+  /** Answers in the order of the keys, within the call. Never rejects. */
+  read(keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
+    const ticket = new Ticket<Outcome>(keys.length);
+    keys.forEach((key, index) => {
+      this.#enqueue({ kind: 'read', key, ticket, index }, call);
+    });
+    return ticket.answers(this.#clock, call, this.#name);
+  }
+
+  /** Answers in the order of the writes, within the call. Never rejects. */
+  write(writes: readonly WireWrite[], call: Call): Promise<readonly WriteOutcome[]> {
+    const ticket = new Ticket<WriteOutcome>(writes.length);
+    writes.forEach((write, index) => {
+      this.#enqueue({ kind: 'write', write, ticket, index }, call);
+    });
+    return ticket.answers(this.#clock, call, this.#name);
+  }
+
+  #enqueue(item: Item, call: Call): void {
+    if (call.signal?.aborted === true || remainingMs(this.#clock, call) <= 0) return;
+    if (this.#queue.length - this.#taken >= QUEUE_KEYS_MAX || this.#queuedBytes >= QUEUE_BYTES_MAX) {
+      skip(item, 'overloaded');
+      return;
+    }
+    this.#queue.push(item);
+    this.#queuedBytes += bytesOf(item);
+    if (this.#woken || this.#inFlight >= IN_FLIGHT_MAX) return;
+    this.#woken = true;
+    // Not at once: callers of one tick leave together.
+    process.nextTick(() => {
+      this.#woken = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    while (this.#inFlight < IN_FLIGHT_MAX) {
+      const items = this.#take();
+      if (items.length === 0) return;
+      this.#inFlight += 1;
+      void this.#exchange(items);
+    }
+  }
+
+  /** The next items that somebody still waits for, as many as fit into one request. */
+  #take(): Item[] {
+    const items: Item[] = [];
+    let bytes = 0;
+    while (this.#taken < this.#queue.length && items.length < BATCH_KEYS_MAX) {
+      const item = this.#queue[this.#taken] as Item;
+      const itemBytes = bytesOf(item);
+      if (!item.ticket.abandoned) {
+        if (items.length > 0 && bytes + itemBytes > BATCH_BYTES_MAX) break;
+        items.push(item);
+        bytes += itemBytes;
+      }
+      this.#queuedBytes -= itemBytes;
+      this.#taken += 1;
+    }
+    if (this.#taken === this.#queue.length || this.#taken > QUEUE_KEYS_MAX / 4) {
+      this.#queue = this.#queue.slice(this.#taken);
+      this.#taken = 0;
+    }
+    return items;
+  }
+
+  async #exchange(items: readonly Item[]): Promise<void> {
+    const reads = items.filter(isRead);
+    const writes = items.filter(isWrite);
+    try {
+      const request = encodeRequest({ reads: reads.map(({ key }) => key), writes: writes.map(({ write }) => write) });
+      const body = await this.#send(request);
+      const reply = decodeReply(body, { reads: reads.length, writes: writes.length });
+      writes.forEach(({ ticket, index }, i) => {
+        ticket.settle(index, this.#named(reply.writes[i] as WriteOutcome));
+      });
+      this.#settleReads(reads, reply.reads);
+    } catch (thrown) {
+      const error = toError(thrown);
+      const overloaded = error instanceof CacheError && error.code === 'overloaded';
+      for (const item of items) {
+        if (overloaded) skip(item, 'overloaded');
+        else item.ticket.settle(item.index, { kind: 'failed', error });
+      }
+    }
+    this.#inFlight -= 1;
+    this.#pump();
+  }
+
+  #settleReads(items: readonly ReadItem[], answers: readonly WireRead[]): void {
+    const later: ReadItem[] = [];
+    answers.forEach((answer, i) => {
+      const item = items[i] as ReadItem;
+      if (answer === 'miss') item.ticket.settle(item.index, MISS);
+      else if (answer === 'later') later.push(item);
+      else item.ticket.settle(item.index, toOutcome(answer));
+    });
+    if (later.length === 0) return;
+    if (later.length === answers.length) {
+      const error = new CacheError('level-failed', `${this.#name} put off every key that it was asked for`);
+      for (const item of later) item.ticket.settle(item.index, { kind: 'failed', error });
+      return;
+    }
+    this.#queue = [...later, ...this.#queue.slice(this.#taken)];
+    this.#taken = 0;
+  }
+
+  #named(outcome: WriteOutcome): WriteOutcome {
+    if (outcome.kind !== 'failed') return outcome;
+    const { message } = outcome.error;
+    return { kind: 'failed', error: new CacheError('level-failed', `${this.#name} did not keep it: ${message}`) };
+  }
+}
+
+function isRead(item: Item): item is ReadItem {
+  return item.kind === 'read';
+}
+
+function isWrite(item: Item): item is WriteItem {
+  return item.kind === 'write';
+}
+
+/** Keys are bounded by their number; what counts is the entries. */
+function bytesOf(item: Item): number {
+  return item.kind === 'write' ? item.write.bytes.length : 0;
+}
+
+function skip(item: Item, why: SkipReason): void {
+  item.ticket.settle(item.index, { kind: 'skipped', why });
+}
+
+function toOutcome(bytes: Uint8Array): Outcome {
+  try {
+    return { kind: 'found', entry: decodeEntry(bytes) };
+  } catch (thrown) {
+    return { kind: 'failed', error: toError(thrown) };
+  }
+}

@@ -1,0 +1,58 @@
+import type { Dispatcher, Pool } from 'undici';
+import type { Clock } from '../core/clock.js';
+
+export interface HttpReply {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+/**
+ * One request and its whole reply. The connection is given up when the reply takes longer than `limitMs`.
+ * @throws what the connection ended in, or `TimeoutError`
+ */
+export function exchange(
+  pool: Pool,
+  clock: Clock,
+  request: Dispatcher.DispatchOptions,
+  limitMs: number,
+): Promise<HttpReply> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let status = 0;
+    let controller: Dispatcher.DispatchController | undefined;
+    let timedOut: TimeoutError | undefined;
+    const cancel = clock.schedule(limitMs, () => {
+      timedOut = new TimeoutError(limitMs);
+      controller?.abort(timedOut);
+      reject(timedOut);
+    });
+    pool.dispatch(request, {
+      onRequestStart(started) {
+        controller = started;
+        // It waited for a connection until nobody wanted it any more.
+        if (timedOut !== undefined) started.abort(timedOut);
+      },
+      onResponseStart(_controller, statusCode) {
+        status = statusCode;
+      },
+      onResponseData(_controller, chunk) {
+        chunks.push(chunk);
+      },
+      onResponseEnd() {
+        cancel();
+        resolve({ status, body: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks) });
+      },
+      onResponseError(_controller, error) {
+        cancel();
+        reject(error);
+      },
+    });
+  });
+}
+
+export class TimeoutError extends Error {
+  constructor(limitMs: number) {
+    super(`no answer within ${limitMs} ms`);
+    this.name = 'TimeoutError';
+  }
+}

@@ -1,0 +1,210 @@
+import { type Dispatcher, Pool } from 'undici';
+import { type Call, remainingMs, waitWithin } from '../core/call.js';
+import type { Clock } from '../core/clock.js';
+import { CacheError, toError } from '../core/errors.js';
+import type { Floor } from '../core/floors.js';
+import type { Outcome, WriteOutcome } from '../core/outcome.js';
+import { Batcher } from './batcher.js';
+import { formatFloors, parseFloors, parseHello } from './control-format.js';
+import { exchange, type HttpReply, TimeoutError } from './http-exchange.js';
+import { ADDRESS_HEADER, HOPS_HEADER, REPLY_BYTES_MAX, REQUEST_MAX_MS } from './limits.js';
+import type { Member } from './member.js';
+import type { Hello, PeerTransport } from './transport.js';
+import type { WireWrite } from './wire.js';
+
+export interface HttpTransportOptions {
+  readonly clock: Clock;
+  readonly secret: string;
+  /** Told when a peer could not be reached at all, or took too long, whoever asked. */
+  readonly onUnreachable?: (address: string) => void;
+}
+
+/** Two for batches; the others so that a hello does not wait behind them. */
+const CONNECTIONS_MAX = 4;
+/** Below what the server waits (30 s): the side that sends must be the first to give up an idle connection. */
+const KEEP_ALIVE_MS = 20_000;
+/** Requests besides batches that may be under way to one peer. */
+const CONTROL_MAX = 64;
+/** How long requests under way may take to end when the transport is closed. */
+const CLOSE_MAX_MS = 1_000;
+
+/** Asks other nodes over HTTP/1.1: a few kept connections per peer, reads and writes in adaptive batches. */
+export class HttpPeerTransport implements PeerTransport {
+  readonly #options: HttpTransportOptions;
+  readonly #peers = new Map<string, HttpPeer>();
+  #closed = false;
+
+  constructor(options: HttpTransportOptions) {
+    this.#options = options;
+  }
+
+  async read(address: string, keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
+    if (this.#closed) return keys.map(() => ({ kind: 'failed', error: closedError() }));
+    return this.#peer(address).batcher.read(keys, call);
+  }
+
+  async write(address: string, writes: readonly WireWrite[], call: Call): Promise<readonly WriteOutcome[]> {
+    if (this.#closed) return writes.map(() => ({ kind: 'failed', error: closedError() }));
+    return this.#peer(address).batcher.write(writes, call);
+  }
+
+  async hello(address: string, self: Member, call: Call): Promise<Hello> {
+    const headers = { [ADDRESS_HEADER]: self.address };
+    return parseHello(await this.#control(address, call, { method: 'GET', path: '/internal/cache/members', headers }));
+  }
+
+  async floors(address: string, call: Call): Promise<readonly Floor[]> {
+    return parseFloors(await this.#control(address, call, { method: 'GET', path: '/internal/cache/floors' }));
+  }
+
+  async raise(address: string, floors: readonly Floor[], call: Call): Promise<void> {
+    const headers = { 'content-type': 'application/json' };
+    const body = formatFloors(floors);
+    await this.#control(address, call, { method: 'POST', path: '/internal/cache/floors', headers, body });
+  }
+
+  forget(address: string): void {
+    const peer = this.#peers.get(address);
+    if (peer === undefined) return;
+    this.#peers.delete(address);
+    void peer.close(this.#options.clock);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const peers = [...this.#peers.values()];
+    this.#peers.clear();
+    await Promise.all(peers.map((peer) => peer.close(this.#options.clock)));
+  }
+
+  #control(address: string, call: Call, request: ControlRequest): Promise<string> {
+    if (this.#closed) return Promise.reject(closedError());
+    const { clock } = this.#options;
+    const limitMs = Math.min(REQUEST_MAX_MS, Math.max(0, remainingMs(clock, call)));
+    return waitWithin(clock, call, peerName(address), this.#peer(address).control(request, limitMs));
+  }
+
+  #peer(address: string): HttpPeer {
+    let peer = this.#peers.get(address);
+    if (peer === undefined) {
+      peer = new HttpPeer(address, this.#options);
+      this.#peers.set(address, peer);
+    }
+    return peer;
+  }
+}
+
+type ControlRequest = Pick<Dispatcher.DispatchOptions, 'method' | 'path'> & {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+};
+
+/** The connections to one peer. */
+class HttpPeer {
+  readonly batcher: Batcher;
+  readonly #address: string;
+  readonly #options: HttpTransportOptions;
+  readonly #pool: Pool;
+  readonly #headers: Readonly<Record<string, string>>;
+  #controls = 0;
+
+  constructor(address: string, options: HttpTransportOptions) {
+    this.#address = address;
+    this.#options = options;
+    this.#headers = { authorization: `Bearer ${options.secret}`, [HOPS_HEADER]: '1' };
+    this.#pool = new Pool(`http://${address}`, {
+      connections: CONNECTIONS_MAX,
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveMaxTimeout: KEEP_ALIVE_MS,
+      // Ours, for every request as a whole, is the timeout; undici's know only parts of one.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connectTimeout: REQUEST_MAX_MS,
+      maxResponseSize: REPLY_BYTES_MAX,
+    });
+    const batchHeaders = { ...this.#headers, 'content-type': 'application/octet-stream' };
+    this.batcher = new Batcher(options.clock, peerName(address), async (body) => {
+      const request: Dispatcher.DispatchOptions = {
+        method: 'POST',
+        path: '/internal/cache/batch',
+        headers: batchHeaders,
+        body,
+      };
+      return (await this.#ask(request, REQUEST_MAX_MS)).body;
+    });
+  }
+
+  async control({ headers, ...request }: ControlRequest, limitMs: number): Promise<string> {
+    if (this.#controls >= CONTROL_MAX) {
+      throw new CacheError('overloaded', `${CONTROL_MAX} requests to ${peerName(this.#address)} are under way already`);
+    }
+    this.#controls += 1;
+    try {
+      const reply = await this.#ask({ ...request, headers: { ...this.#headers, ...headers } }, limitMs);
+      return reply.body.toString('utf8');
+    } finally {
+      this.#controls -= 1;
+    }
+  }
+
+  /** Ends what is under way within a bound, and the connections with it. */
+  async close(clock: Clock): Promise<void> {
+    const cancel = clock.schedule(CLOSE_MAX_MS, () => void this.#pool.destroy(closedError()));
+    await this.#pool.close();
+    cancel();
+  }
+
+  async #ask(request: Dispatcher.DispatchOptions, limitMs: number): Promise<HttpReply> {
+    let reply: HttpReply;
+    try {
+      reply = await exchange(this.#pool, this.#options.clock, request, limitMs);
+    } catch (thrown) {
+      const error = toError(thrown);
+      // Too slow for an impatient caller says nothing about the peer.
+      const isFault = error instanceof TimeoutError ? limitMs >= REQUEST_MAX_MS : !(error instanceof CacheError);
+      if (isFault) this.#options.onUnreachable?.(this.#address);
+      throw unreachable(this.#address, error);
+    }
+    if (reply.status !== 200) throw refusal(this.#address, reply);
+    return reply;
+  }
+}
+
+function unreachable(address: string, cause: Error): CacheError {
+  return new CacheError('level-failed', `${peerName(address)} cannot be reached: ${reasonOf(cause)}`, { cause });
+}
+
+function refusal(address: string, { status, body }: HttpReply): CacheError {
+  const name = peerName(address);
+  if (status === 401) {
+    return new CacheError('unauthorized', `${name} does not accept our secret: both nodes need the same peers.secret`, {
+      field: 'peers.secret',
+    });
+  }
+  const why = `${name} answered ${status}: ${messageOf(body)}`;
+  return new CacheError(status === 503 ? 'overloaded' : 'level-failed', why);
+}
+
+/** What the other side says is wrong; a reply that is not ours is not repeated in full. */
+function messageOf(body: Buffer): string {
+  const text = body.toString('utf8', 0, 1_024);
+  try {
+    const parsed = JSON.parse(text) as { error?: { message?: unknown } };
+    return typeof parsed.error?.message === 'string' ? parsed.error.message : text.slice(0, 120);
+  } catch {
+    return text.slice(0, 120);
+  }
+}
+
+function reasonOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+}
+
+function peerName(address: string): string {
+  return `peer ${address}`;
+}
+
+function closedError(): CacheError {
+  return new CacheError('closed', 'the peer transport is closed');
+}

@@ -1,0 +1,27 @@
+/** What nodes may ask of each other. Both ends hold to the same numbers, so they live in one place. */
+
+/** Largest encoded entry that travels. A cached value of more than 4 MiB is a mistake, and would hold up all others. */
+export const ENTRY_BYTES_MAX = 4 * 1_048_576;
+
+/** Largest encoded value that is taken over HTTP: what remains of an entry when it has all its tags. */
+export const PAYLOAD_BYTES_MAX = ENTRY_BYTES_MAX - 16_384;
+
+/** Keys in one request: enough that the cost of a request hardly counts, few enough that none waits long. */
+export const BATCH_KEYS_MAX = 256;
+
+/** Entries in one request or reply, in bytes; a single larger one goes alone. A millisecond of a 10 Gbit/s link. */
+export const BATCH_BYTES_MAX = 1_048_576;
+
+/** Largest body of a request: the largest entry with what surrounds it, and room for other implementations. */
+export const BODY_BYTES_MAX = 8 * 1_048_576;
+
+/** Largest reply that is taken: all floors, each with its longest subject. */
+export const REPLY_BYTES_MAX = 32 * 1_048_576;
+
+/** How long a peer may take to answer a request, whoever still waits for it. */
+export const REQUEST_MAX_MS = 2_000;
+
+/** Who asks, and how often a request was handed on. A request from a peer is answered from the own store. */
+export const HOPS_HEADER = 'x-fleetflow-hops';
+/** Where the node that asks can be asked itself. */
+export const ADDRESS_HEADER = 'x-fleetflow-address';

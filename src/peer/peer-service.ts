@@ -1,0 +1,31 @@
+import type { Floor } from '../core/floors.js';
+import { BATCH_BYTES_MAX } from './limits.js';
+import type { PeerStore } from './peer-store.js';
+import type { Hello } from './transport.js';
+import type { BatchReply, BatchRequest, WireRead } from './wire.js';
+
+/** What a node answers to others, whatever way the question came. */
+export interface PeerService {
+  /** From the own store, and never by asking further: a request hops once. */
+  batch(request: BatchRequest): BatchReply;
+  hello(): Hello;
+  /** Somebody who can be asked at `address` asked us. */
+  heard(address: string): void;
+  floors(): readonly Floor[];
+  /** @throws CacheError `level-failed` when the sender's clock is too far ahead to be followed */
+  takeFloors(floors: readonly Floor[]): void;
+}
+
+/** Answers a batch from a store. What does not fit into one reply is put off: the other side asks again. */
+export function answerBatch(store: PeerStore, { reads, writes }: BatchRequest): BatchReply {
+  // Writes first: who asks for both in one request wants to read what it wrote.
+  const outcomes = writes.map(({ key, bytes, mode }) => store.write(key, bytes, mode));
+  let room = BATCH_BYTES_MAX;
+  const answers = reads.map((key): WireRead => {
+    if (room <= 0) return 'later';
+    const bytes = store.read(key);
+    room -= bytes?.length ?? 0;
+    return bytes ?? 'miss';
+  });
+  return { reads: answers, writes: outcomes };
+}

@@ -1,0 +1,171 @@
+import type { Chance } from '../core/chance.js';
+import type { Clock } from '../core/clock.js';
+import { CacheError } from '../core/errors.js';
+import type { Feed } from '../core/feed.js';
+import type { HybridClock } from '../core/hlc.js';
+import type { Tier } from '../core/tier.js';
+import { HttpPeerTransport } from './http-transport.js';
+import type { Member, MemberInfo } from './member.js';
+import { MEMBERSHIP_PROFILE, type MembershipChange } from './membership.js';
+import { MembershipDriver } from './membership-driver.js';
+import { formatAddress, isPeerAddress, parseAddress } from './peer-address.js';
+import { PeerCluster } from './peer-cluster.js';
+import { type KnownFloors, PeerFeed } from './peer-feed.js';
+import { peerRoutes } from './peer-routes.js';
+import { PeerServer } from './peer-server.js';
+import { answerBatch, type PeerService } from './peer-service.js';
+import { HeapPeerStore } from './peer-store.js';
+import { type PeerGuard, PeerTier } from './peer-tier.js';
+
+export interface PeersOptions {
+  /** `host:port` to listen on; port 0 takes a free one. */
+  readonly listen: string;
+  /** `host:port` under which the others reach this node; left out, what it listens on. */
+  readonly advertise?: string;
+  /** `host:port` of some other nodes; the rest is learned from them. */
+  readonly seeds: readonly string[];
+  /** The same on all nodes of a city. */
+  readonly secret: string;
+  /** How many nodes keep each entry; default 2. */
+  readonly replicas?: number;
+  /** What this node keeps for all, with what keeping it costs, in bytes; default 512 MiB. */
+  readonly maxBytes?: number;
+  /** How long a node has failed when its keys go to others, in ms; default 3 s. */
+  readonly downAfterMs?: number;
+  /** 12 hex digits, different on every node. */
+  readonly nodeId: string;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  /** The one of this process: it dates what is put over HTTP, and follows the others' floors. */
+  readonly hlc: HybridClock;
+  /** The floors that this process goes by. */
+  readonly floors: KnownFloors;
+  /** Left out: nothing protects the calls of one peer but their deadlines. */
+  readonly guard?: PeerGuard;
+  readonly onMembership?: (change: MembershipChange) => void;
+  /** What went wrong behind everybody's back: a peer that refuses our secret, a request that failed for a bug. */
+  readonly onError?: (error: Error) => void;
+}
+
+export interface Peers {
+  readonly tier: Tier;
+  readonly feed: Feed;
+  /** Under which the others reach this node. */
+  readonly address: string;
+  /** What this node holds for all. */
+  readonly store: { readonly sizeBytes: number; readonly entries: number };
+  /** The same on all nodes that have the same members. */
+  readonly epoch: string;
+  /** Everybody else that is known. */
+  members(): readonly MemberInfo[];
+  /** The members that keep a key, the first owner first; this node may be one. */
+  ownersOf(key: string): readonly Member[];
+  /** Ends what is under way within two seconds and gives everything back. */
+  close(): Promise<void>;
+}
+
+const REPLICAS = 2;
+const STORE_BYTES = 512 * 1_048_576;
+const NO_GUARD: PeerGuard = { run: (_address, work) => work(), forget() {} };
+/** What a header may carry; anything else would have to be quoted. */
+const SECRET_FORM = /^[\x21-\x7e]+$/;
+
+/**
+ * Joins the peers of the city: listens, says hello to the seeds and whom they know, and resolves when they have
+ * answered or had their time to. Seeds that are not there yet are no error.
+ * @throws CacheError `address-in-use` or `invalid-config`, naming the field
+ */
+export async function createPeers(options: PeersOptions): Promise<Peers> {
+  checkOptions(options);
+  const { clock, chance, hlc, floors, secret, guard = NO_GUARD } = options;
+  const listen = parseAddress(options.listen, 'peers.listen');
+  const onError = options.onError ?? (() => {});
+
+  const server = new PeerServer({ listen, secret, clock, onError });
+  const port = await server.listen();
+  const address = options.advertise ?? formatAddress({ host: listen.host, port });
+  const self: Member = { id: options.nodeId, address, weight: 1 };
+
+  const transport = new HttpPeerTransport({
+    clock,
+    secret,
+    onUnreachable: (peer) => cluster.apply({ kind: 'failed', address: peer }),
+  });
+  const cluster: PeerCluster = new PeerCluster({
+    clock,
+    self,
+    seeds: options.seeds,
+    replicas: options.replicas ?? REPLICAS,
+    profile: { ...MEMBERSHIP_PROFILE, downAfterMs: options.downAfterMs ?? MEMBERSHIP_PROFILE.downAfterMs },
+    onChange: (change) => options.onMembership?.(change),
+    onGone: (peer) => {
+      transport.forget(peer);
+      guard.forget(peer);
+      feed.forget(peer);
+    },
+  });
+  const feed = new PeerFeed({ transport, hlc, floors, members: () => cluster.members() });
+  const store = new HeapPeerStore(clock, options.maxBytes ?? STORE_BYTES);
+  const tier = new PeerTier({ clock, owners: cluster, store, transport, guard });
+  const service: PeerService = {
+    batch: (request) => answerBatch(store, request),
+    hello: () => ({
+      node: self,
+      epoch: cluster.epoch,
+      floors: feed.fingerprint(),
+      members: cluster.members(),
+    }),
+    heard: (peer) => cluster.apply({ kind: 'heard', address: peer }),
+    floors: () => floors.list(),
+    takeFloors: (received) => feed.take(received),
+  };
+  server.serve(peerRoutes({ clock, hlc, origin: Number.parseInt(self.id, 16), service, tier, floors }));
+
+  const driver = new MembershipDriver({
+    clock,
+    chance,
+    cluster,
+    transport,
+    onHello: (peer, hello, call) => feed.heal(peer, hello.floors, call),
+    onError,
+  });
+  await driver.start();
+
+  return {
+    tier,
+    feed,
+    address,
+    store,
+    get epoch() {
+      return cluster.epoch;
+    },
+    members: () => cluster.members(),
+    ownersOf: (key) => cluster.ownersOf(key),
+    async close() {
+      driver.close();
+      await tier.close();
+      await Promise.all([server.close(), transport.close()]);
+    },
+  };
+}
+
+/** @throws CacheError `invalid-config` naming the field */
+function checkOptions(options: PeersOptions): void {
+  const { nodeId, secret, seeds, advertise, listen, replicas = REPLICAS, maxBytes = STORE_BYTES } = options;
+  check(/^[0-9a-f]{12}$/.test(nodeId), 'nodeId', 'must be 12 lower-case hex digits');
+  check(SECRET_FORM.test(secret), 'peers.secret', 'must be at least one visible ASCII character, without spaces');
+  check(Number.isInteger(replicas) && replicas >= 1 && replicas <= 8, 'peers.replicas', 'must be 1 to 8');
+  check(Number.isSafeInteger(maxBytes) && maxBytes > 0, 'peers.maxBytes', 'must be a number of bytes');
+  for (const seed of seeds) check(isPeerAddress(seed), 'peers.seeds', `has ${JSON.stringify(seed)}: give host:port`);
+  if (advertise !== undefined) {
+    check(isPeerAddress(advertise), 'peers.advertise', `is ${JSON.stringify(advertise)}: give host:port`);
+  } else {
+    const { host } = parseAddress(listen, 'peers.listen');
+    const isEverywhere = host === '0.0.0.0' || host === '::';
+    check(!isEverywhere, 'peers.advertise', `is needed: the others cannot reach this node at ${host}`);
+  }
+}
+
+function check(isRight: boolean, field: string, why: string): void {
+  if (!isRight) throw new CacheError('invalid-config', `${field} ${why}`, { field });
+}

@@ -1,0 +1,30 @@
+import type { Call } from '../core/call.js';
+import type { Floor } from '../core/floors.js';
+import type { Outcome, WriteOutcome } from '../core/outcome.js';
+import type { Member, MemberInfo } from './member.js';
+import type { WireWrite } from './wire.js';
+
+/** What two nodes say to each other when they meet, and again and again. */
+export interface Hello {
+  readonly node: Member;
+  /** Of the placement by which it finds owners. */
+  readonly epoch: string;
+  /** The same on two nodes that know the same floors. */
+  readonly floors: string;
+  readonly members: readonly MemberInfo[];
+}
+
+/**
+ * How one node asks others, by address. Every wait ends at the deadline of its call, or when its caller gives up.
+ * Reads and writes never reject, and answer each item in order; the rest rejects with a CacheError.
+ */
+export interface PeerTransport {
+  read(address: string, keys: readonly string[], call: Call): Promise<readonly Outcome[]>;
+  write(address: string, writes: readonly WireWrite[], call: Call): Promise<readonly WriteOutcome[]>;
+  hello(address: string, self: Member, call: Call): Promise<Hello>;
+  floors(address: string, call: Call): Promise<readonly Floor[]>;
+  raise(address: string, floors: readonly Floor[], call: Call): Promise<void>;
+  /** Gives back what it holds open for a peer that left. */
+  forget(address: string): void;
+  close(): Promise<void>;
+}
