@@ -43,6 +43,7 @@ export class RedisFeed implements Feed {
   #subscriptions: Subscriptions | undefined;
   #floorsLoaded = false;
   #reloading = false;
+  #reloadAgain = false;
 
   constructor(options: RedisFeedOptions) {
     this.#options = options;
@@ -153,10 +154,21 @@ export class RedisFeed implements Feed {
     return runScript(connections, call, layout.floors.slot, RAISE, keys, values);
   }
 
-  /** Reads all floors, and puts back those that Redis has lost. */
+  /** One at a time; a gap during one is cause for another, because what was read may be older than the gap. */
   async #reload(): Promise<void> {
+    this.#reloadAgain = true;
     if (this.#reloading) return;
     this.#reloading = true;
+    while (this.#reloadAgain) {
+      this.#reloadAgain = false;
+      await this.#readFloors();
+    }
+    this.#reloading = false;
+    this.#tellWaiting();
+  }
+
+  /** Reads all floors, and puts back those that Redis has lost. Never rejects. */
+  async #readFloors(): Promise<void> {
     const { connections, layout, clock, onError } = this.#options;
     const call: Call = { deadlineAtMs: clock.monotonicMs() + RELOAD_BOUND_MS, signal: undefined, reason: 'probe' };
     try {
@@ -167,12 +179,10 @@ export class RedisFeed implements Feed {
       const lost = this.#missingFrom(stored);
       if (lost.length > 0) await waitWithin(clock, call, 'the floors', this.#write(lost, call));
     } catch (thrown) {
+      // The next probe is a gap then, which brings us here again.
       this.#subscriptions?.distrust(FLOORS_STREAM);
       onError(toError(thrown), connections.ownerOf(layout.floors.slot) ?? 'floors');
-    } finally {
-      this.#reloading = false;
     }
-    this.#tellWaiting();
   }
 
   #missingFrom(stored: readonly Floor[]): Floor[] {
