@@ -25,7 +25,7 @@ import type { FleetRepository } from './ports.js';
 import { type Region, regionBox } from './region.js';
 
 /** Most vehicles that are looked through for one question about a place. */
-export const VEHICLES_NEARBY_MAX = 20_000;
+const VEHICLES_NEARBY_MAX = 20_000;
 
 /** A kind of thing that is kept of each vehicle, with the lifetime that its keyspace gives it. */
 export interface VehicleSpace<T> extends Keyspace<VehicleId, T> {
