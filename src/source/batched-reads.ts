@@ -3,7 +3,7 @@ import { type Call, waitWithin } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
 import { CacheError } from '../core/errors.js';
 import type { ReadMany, VehicleId } from './fleet-records.js';
-import { callOf } from './load-call.js';
+import { callOf, checkWaiting } from './load-call.js';
 
 /** Ids per statement. */
 const BATCH_MAX = 1_000;
@@ -59,10 +59,7 @@ export class BatchedReads<T> {
   async read(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, T>> {
     if (ids.length === 0) return new Map();
     const caller = callOf(this.#clock, call);
-    if (call.signal.aborted || call.remainingMs <= 0) {
-      // Nobody would wait for the answer: ask nothing, and let the wait say which of the two it is.
-      return waitWithin(this.#clock, caller, this.#name, Promise.resolve(new Map()));
-    }
+    checkWaiting(this.#clock, caller, this.#name);
     const batches = this.#join(ids, caller);
     try {
       const all = Promise.all([...batches].map((batch) => batch.found));

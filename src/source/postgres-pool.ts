@@ -4,7 +4,7 @@ import type { LoadCall } from '../core/cache.js';
 import { type Call, waitWithin } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
-import { callOf } from './load-call.js';
+import { callOf, checkWaiting } from './load-call.js';
 import { POSTGRES_TYPES } from './postgres-types.js';
 import { Turnstile } from './turnstile.js';
 
@@ -104,7 +104,7 @@ export class PostgresPool {
    *   the database as cause
    */
   query<Row extends object>(statement: Statement, values: readonly unknown[], call: Call): Promise<readonly Row[]> {
-    const work = this.#turnstile.run(call, () => this.#run<Row>(statement, values));
+    const work = this.#turnstile.run(call, () => this.#run<Row>(statement, values, call));
     return waitWithin(this.#clock, call, `PostgreSQL (${statement.name})`, work);
   }
 
@@ -114,15 +114,21 @@ export class PostgresPool {
     return this.#closing;
   }
 
-  async #run<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<readonly Row[]> {
+  async #run<Row extends object>(
+    statement: Statement,
+    values: readonly unknown[],
+    call: Call,
+  ): Promise<readonly Row[]> {
     let client: PoolClient | undefined;
     let broken: Error | undefined;
     try {
       client = await this.#pool.connect();
+      checkWaiting(this.#clock, call, 'a connection to PostgreSQL');
       this.#queries += 1;
       const result = await client.query<Row>({ ...statement, values: [...values] });
       return result.rows;
     } catch (thrown) {
+      if (thrown instanceof CacheError) throw thrown;
       const error = toError(thrown);
       if (!isRefusal(error)) broken = error;
       throw describe(error, statement, client !== undefined);

@@ -56,6 +56,12 @@ it('turns away whoever would be one too many in line', async () => {
   for (const waiting of work.slice(2)) await fails(waiting, 'closed');
 });
 
+it('begins no work for a caller who has given up already', async () => {
+  await fails(run('late', 0), 'deadline');
+  await fails(run('gone', 1_000, AbortSignal.abort()), 'aborted');
+  expect(begun).toEqual([]);
+});
+
 it('passes over those who gave up, at their deadline or before', async () => {
   const giving = new AbortController();
   const inside = [run('a'), run('b')];

@@ -1,7 +1,7 @@
-import type { Call } from '../core/call.js';
-import { waitWithin } from '../core/call.js';
+import { type Call, waitWithin } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
 import { CacheError } from '../core/errors.js';
+import { checkWaiting } from './load-call.js';
 
 class Waiter {
   admit: () => void = noop;
@@ -55,6 +55,7 @@ export class Turnstile {
 
   async #enter(call: Call): Promise<void> {
     if (this.#closed) throw this.#closedError();
+    checkWaiting(this.#clock, call, this.#name);
     if (this.#inside < this.#insideMax) {
       this.#inside += 1;
       return;
