@@ -343,7 +343,8 @@ export class Engine implements Cache {
   #count(answers: readonly Answer[], startedMs: number): void {
     const { tally, clock } = this.#parts;
     for (const { level, stale } of answers) {
-      if (level === undefined || level === 'source') tally.miss();
+      if (level === undefined) tally.miss();
+      else if (level === 'source') tally.loaded();
       else tally.hit(level);
       if (stale) tally.staleServed += 1;
     }

@@ -40,6 +40,12 @@ export class Tally implements Recorder {
     this.#next.miss();
   }
 
+  /** A read that the source answered: a miss of the cache, and for the recorder an answer of that level. */
+  loaded(): void {
+    this.misses += 1;
+    this.#next.hit('source');
+  }
+
   missedAt(level: Level): void {
     this.#level(level).misses += 1;
   }
