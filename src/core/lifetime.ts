@@ -58,16 +58,18 @@ export function newEntry(
 
 /**
  * An event time in whole ms, clamped so that no clock pins a key.
+ * @param field the argument that it was given as
  * @throws CacheError `invalid-options` when it is not a time
  */
 export function eventTimeMs(
   given: NonNullable<SetOptions['eventTime']>,
   wallMs: number,
+  field: 'eventTime' | 'version' = 'eventTime',
 ): { readonly ms: number; readonly clamped: boolean } {
   const ms = given instanceof Date ? given.getTime() : given;
   if (typeof ms !== 'number' || !Number.isFinite(ms)) {
-    throw new CacheError('invalid-options', `eventTime is ${String(given)}: give a Date or milliseconds since 1970`, {
-      field: 'eventTime',
+    throw new CacheError('invalid-options', `${field} is ${String(given)}: give a Date or milliseconds since 1970`, {
+      field,
     });
   }
   const clamped = clampEventTimeMs(ms, wallMs);

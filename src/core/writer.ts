@@ -71,7 +71,10 @@ export class Writer {
     const wallMs = clock.wallMs();
     const time = given ?? options?.eventTime;
     const fixed = typeof time === 'string' ? this.#givenVersion(time, wallMs) : undefined;
-    const event = time === undefined || typeof time === 'string' ? undefined : this.#eventTimeMs(time, wallMs);
+    const event =
+      time === undefined || typeof time === 'string'
+        ? undefined
+        : this.#eventTimeMs(time, wallMs, given === undefined ? 'eventTime' : 'version');
     const payload = codec.encode(value);
     const issued = hlc.next();
     const version = fixed ?? { eventTimeMs: event ?? issued.ms, hlc: issued, origin: this.#parts.origin };
@@ -166,8 +169,8 @@ export class Writer {
     };
   }
 
-  #eventTimeMs(given: number | Date, wallMs: number): number {
-    const { ms, clamped } = eventTimeMs(given, wallMs);
+  #eventTimeMs(given: number | Date, wallMs: number, field: 'eventTime' | 'version'): number {
+    const { ms, clamped } = eventTimeMs(given, wallMs, field);
     if (clamped) this.#parts.tally.clampedEventTimes += 1;
     return ms;
   }
@@ -181,7 +184,7 @@ export class Writer {
       );
     }
     const version = decodeVersion(text);
-    return { ...version, eventTimeMs: this.#eventTimeMs(version.eventTimeMs, wallMs) };
+    return { ...version, eventTimeMs: this.#eventTimeMs(version.eventTimeMs, wallMs, 'version') };
   }
 }
 

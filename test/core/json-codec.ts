@@ -6,7 +6,9 @@ export const jsonCodec: Codec = {
   encode(value) {
     const text = JSON.stringify(value);
     if (text === undefined)
-      throw new CacheError('invalid-value', `a ${typeof value} cannot be kept`, { field: 'value' });
+      throw new CacheError('invalid-value', `value is a ${typeof value}, which JSON cannot express`, {
+        field: 'value',
+      });
     return new TextEncoder().encode(text);
   },
   decode(bytes) {

@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { CacheError } from '../core/errors.js';
+import { startDaemon } from '../node/daemon.js';
+import { listenForInterrupt } from './interrupt.js';
+
+/** A stop that takes longer is no stop. */
+const STOP_BOUND_MS = 10_000;
+
+export function serveCommand(version: string, exit: (code: number) => void): Command {
+  return new Command('serve')
+    .description('Run a cache node until SIGINT or SIGTERM, with /metrics, /stats, /healthz and a page for operators.')
+    .requiredOption('--config <file>', 'JSON: { "cache": { ... }, "http": { "listen": "127.0.0.1:9464" } }')
+    .addHelpText(
+      'after',
+      `
+"cache" is what createCache() takes: city, local, redis, peers and so on. Example:
+  { "cache": { "city": "mumbai", "redis": { "nodes": ["127.0.0.1:7001"] },
+               "peers": { "listen": "127.0.0.1:7946", "seeds": ["127.0.0.1:7947"], "secret": "..." } },
+    "http": { "listen": "127.0.0.1:9464" } }`,
+    )
+    .action(async ({ config }: { readonly config: string }) => exit(await serve(config, version)));
+}
+
+/** @returns the exit code */
+async function serve(path: string, version: string): Promise<number> {
+  const config = await readConfig(path);
+  const interrupt = listenForInterrupt(() => {});
+  try {
+    const daemon = await startDaemon(config, version);
+    const peers = daemon.peerAddress === undefined ? '' : `, peers on ${daemon.peerAddress}`;
+    process.stdout.write(`fleetflow-cache ${version}: operators on ${daemon.url}${peers}\n`);
+    await new Promise<void>((resolve) => {
+      if (interrupt.signal.aborted) resolve();
+      else interrupt.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    const timer = setTimeout(() => {
+      process.stderr.write(`fleetflow-cache: did not stop within ${STOP_BOUND_MS} ms\n`);
+      process.exit(1);
+    }, STOP_BOUND_MS);
+    await daemon.close();
+    clearTimeout(timer);
+    return 0;
+  } finally {
+    interrupt.release();
+  }
+}
+
+async function readConfig(path: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new CacheError('invalid-config', `--config: ${path} cannot be read: ${messageOf(cause)}`, {
+      field: '--config',
+      cause,
+    });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new CacheError('invalid-config', `--config: ${path} is not JSON: ${messageOf(cause)}`, {
+      field: '--config',
+      cause,
+    });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

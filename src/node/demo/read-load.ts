@@ -1,0 +1,162 @@
+import type { Cancel, Clock } from '../../core/clock.js';
+import { toError } from '../../core/errors.js';
+import type { Fleet } from '../../fleet/fleet.js';
+import { Histogram } from '../../metrics/histogram.js';
+import type { ReadCounts } from './protocol.js';
+import type { Read, ReadKind, ReadMix } from './read-mix.js';
+
+export interface ReadLoadParts {
+  readonly fleet: Fleet;
+  readonly mix: ReadMix;
+  readonly clock: Clock;
+  /** Keys read so far, by the cache's own count. */
+  readonly keysRead: () => number;
+}
+
+const TICK_MS = 10;
+/** Questions under way at a time: beyond it the load waits for answers instead of piling up. */
+const UNDER_WAY_MAX = 64;
+/** A pause of this process is not made up for by a burst longer than this. */
+const BURST_MS = 100;
+const ERRORS_KEPT = 5;
+
+/**
+ * Asks the fleet questions at a pace of keys per second, and checks the answers. What a vehicle that exists is asked for
+ * must be there: a missing answer has failed as much as one that rejects.
+ */
+export class ReadLoad {
+  readonly #parts: ReadLoadParts;
+  readonly #durations = new Map<ReadKind, Histogram>();
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #errors: string[] = [];
+  #asked = 0;
+  #failed = 0;
+  #readsPerSecond = 0;
+  #allowance = 0;
+  #lastTickMs = 0;
+  #lastKeys = 0;
+  #cancel: Cancel | undefined;
+
+  constructor(parts: ReadLoadParts) {
+    this.#parts = parts;
+  }
+
+  /** Reads at this pace from now on; 0 stops, and resolves when the last answer is there. */
+  async setPace(readsPerSecond: number): Promise<void> {
+    this.#readsPerSecond = readsPerSecond;
+    this.#cancel?.();
+    this.#cancel = undefined;
+    if (readsPerSecond > 0) {
+      this.#allowance = 0;
+      this.#lastTickMs = this.#parts.clock.monotonicMs();
+      this.#lastKeys = this.#parts.keysRead();
+      this.#tick();
+      return;
+    }
+    // Each has a deadline of its own.
+    await Promise.all(this.#underWay);
+  }
+
+  counts(): ReadCounts {
+    const durations = [...this.#durations].map(([kind, histogram]) => [kind, histogram.snapshot()] as const);
+    return {
+      asked: this.#asked,
+      failed: this.#failed,
+      errors: this.#errors,
+      durations: Object.fromEntries(durations),
+    };
+  }
+
+  #tick(): void {
+    const { clock, keysRead, mix } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    const keys = keysRead();
+    const perMs = this.#readsPerSecond / 1_000;
+    // What a question costs is known only once it is answered: the next ones wait for as long as that takes.
+    this.#allowance += (nowMs - this.#lastTickMs) * perMs - (keys - this.#lastKeys);
+    this.#allowance = Math.min(this.#allowance, BURST_MS * perMs);
+    this.#lastTickMs = nowMs;
+    this.#lastKeys = keys;
+    // A question is a dozen keys or so: as many as the allowance is likely to cover are begun.
+    for (let expected = this.#allowance; expected > 0 && this.#underWay.size < UNDER_WAY_MAX; ) {
+      const read = mix.next();
+      expected -= read.kind === 'map' ? read.ids.length : read.kind === 'nearby' ? 20 : 1;
+      this.#begin(read);
+    }
+    this.#cancel = clock.schedule(TICK_MS, () => this.#tick());
+  }
+
+  #begin(read: Read): void {
+    this.#asked += 1;
+    const work = this.#ask(read).finally(() => this.#underWay.delete(work));
+    this.#underWay.add(work);
+  }
+
+  async #ask(read: Read): Promise<void> {
+    const { clock, fleet } = this.#parts;
+    const startedMs = clock.monotonicMs();
+    try {
+      const missing = await missingOf(fleet, read);
+      if (missing !== undefined) this.#fail(read, `${missing} was not there`);
+    } catch (thrown) {
+      this.#fail(read, toError(thrown).message);
+    }
+    this.#durationOf(read.kind).record(clock.monotonicMs() - startedMs);
+  }
+
+  #fail(read: Read, what: string): void {
+    this.#failed += 1;
+    if (this.#errors.length < ERRORS_KEPT) this.#errors.push(`${read.kind}: ${what}`);
+  }
+
+  #durationOf(kind: ReadKind): Histogram {
+    let histogram = this.#durations.get(kind);
+    if (histogram === undefined) {
+      histogram = new Histogram();
+      this.#durations.set(kind, histogram);
+    }
+    return histogram;
+  }
+}
+
+/** Asks, and says what should have been in the answer and was not. */
+async function missingOf(fleet: Fleet, read: Read): Promise<string | undefined> {
+  switch (read.kind) {
+    case 'map': {
+      const found = await fleet.vehicleLocations(read.ids);
+      const missing = read.ids.filter((id) => found.get(id)?.vehicleId !== id);
+      return missing.length === 0 ? undefined : `the position of ${missing.length} of ${read.ids.length} vehicles`;
+    }
+    case 'nearby': {
+      const centre = await fleet.vehicleLocation(read.id);
+      if (centre === undefined) return `the position of vehicle ${read.id}`;
+      await fleet.nearbyVehicles({ lat: centre.lat, lon: centre.lon, radiusKm: read.radiusKm });
+      return undefined;
+    }
+    case 'eta': {
+      const eta = await fleet.routeEta(read.id, { lat: read.lat, lon: read.lon });
+      return eta?.vehicleId === read.id ? undefined : `the arrival of vehicle ${read.id}`;
+    }
+    default: {
+      const answer = await oneOf(fleet, read);
+      return answer === undefined ? `the ${read.kind} of vehicle ${read.id}` : undefined;
+    }
+  }
+}
+
+function oneOf(fleet: Fleet, { kind, id }: Exclude<Read, { kind: 'map' | 'nearby' | 'eta' }>): Promise<unknown> {
+  switch (kind) {
+    case 'location':
+      return fleet.vehicleLocation(id);
+    case 'status':
+      return fleet.vehicleStatus(id);
+    case 'details':
+      return fleet.vehicle(id);
+    case 'trips':
+      return fleet.trips(id);
+    case 'fuel':
+      return fleet.fuelRecords(id);
+    case 'maintenance':
+      return fleet.maintenanceRecords(id);
+  }
+}
