@@ -4,7 +4,7 @@ import { absentEntry, deletion, hlc, NOW_MS, valueEntry, version } from '../../t
 import { deadAtMs, type Entry, freshness, mergeEntries, tombstone, type WriteMode } from './entry.js';
 import { compareHlc, HLC_ZERO, type Hlc } from './hlc.js';
 import type { Version } from './version.js';
-import { compareVersions } from './version.js';
+import { compareVersions, loadedVersion } from './version.js';
 
 const small = fc.integer({ min: 1, max: 6 });
 const reading: fc.Arbitrary<Hlc> = fc.record({ ms: small, counter: fc.constantFrom(0, 1) });
@@ -169,4 +169,26 @@ it('versions decide between two sets, and nothing else', () => {
       expect(mergeEntries(b, a, 'set').entry).toBe(newer);
     }),
   );
+});
+
+describe('mergeEntries of loaded data that know their own time', () => {
+  const held = valueEntry(1, { version: { ...version(700), eventTimeMs: 500 }, fillStart: hlc(700) });
+  const loaded = (eventTimeMs: number, fillStartMs: number) =>
+    valueEntry(1, { version: loadedVersion(eventTimeMs), fillStart: hlc(fillStartMs) });
+
+  it('renews what was set with that time, and keeps its version', () => {
+    const { entry, accepted } = mergeEntries(held, loaded(500, 900), 'fill');
+    expect(accepted).toBe(true);
+    expect(entry.version).toEqual(held.version);
+    expect(entry.fillStart).toEqual(hlc(900));
+  });
+
+  it('is refused when it was asked for before that set, or is older', () => {
+    expect(mergeEntries(held, loaded(500, 600), 'fill').accepted).toBe(false);
+    expect(mergeEntries(held, loaded(499, 900), 'fill').accepted).toBe(false);
+  });
+
+  it('replaces older data', () => {
+    expect(mergeEntries(held, loaded(501, 900), 'fill').entry.version).toEqual(loadedVersion(501));
+  });
 });

@@ -1,5 +1,5 @@
 import { compareHlc, type Hlc, laterHlc } from './hlc.js';
-import { compareVersions, newerVersion, type Version } from './version.js';
+import { compareVersions, isLoaded, newerVersion, type Version } from './version.js';
 
 /** `value`: there is one. `absent`: the source was asked and has none. `tombstone`: deleted. */
 export type EntryKind = 'value' | 'absent' | 'tombstone';
@@ -79,7 +79,8 @@ export interface Merged {
  *
  * A fill adds no knowledge of the data; it only has to be asked for after the fence. Against a tombstone, or an entry
  * whose delete it is the first to tell of, its version does not matter (the source is the truth about what exists);
- * against a live entry it must be newer, or the same data asked for later.
+ * against a live entry it must be newer, or the same data asked for later. Loaded data carry their own time as their
+ * whole version (`loadedVersion`): they are the same data as what was set with that time, and keep its version.
  */
 export function mergeEntries(current: Entry | undefined, incoming: Entry, mode: WriteMode): Merged {
   if (current === undefined) return { entry: incoming, accepted: true };
@@ -95,7 +96,8 @@ export function mergeEntries(current: Entry | undefined, incoming: Entry, mode: 
 function mergeFill(current: Entry, incoming: Entry, fence: Hlc): Merged {
   const isLive = shows(current, fence);
   if (shows(incoming, fence) && (!isLive || isFresherFill(incoming, current))) {
-    return { entry: sameFence(incoming, fence), accepted: true };
+    const version = isLive ? newerVersion(current.version, incoming.version) : incoming.version;
+    return { entry: sameFence({ ...incoming, version }, fence), accepted: true };
   }
   const kept = isLive || current.kind === 'tombstone' ? sameFence(current, fence) : buried(current, incoming, fence);
   return { entry: kept, accepted: false };
@@ -113,8 +115,11 @@ function isTop(incoming: Entry, current: Entry): boolean {
 }
 
 function isFresherFill(incoming: Entry, current: Entry): boolean {
-  const newer = compareVersions(incoming.version, current.version);
-  return newer > 0 || (newer === 0 && compareHlc(incoming.fillStart, current.fillStart) > 0);
+  if (compareVersions(incoming.version, current.version) > 0) return true;
+  const isSame = isLoaded(incoming.version)
+    ? incoming.version.eventTimeMs === current.version.eventTimeMs
+    : compareVersions(incoming.version, current.version) === 0;
+  return isSame && compareHlc(incoming.fillStart, current.fillStart) > 0;
 }
 
 /** What remains when neither of the two shows. */

@@ -1,7 +1,7 @@
 import type { CacheEvents } from './cache.js';
 import type { Emitter } from './emitter.js';
 import type { Change } from './feed.js';
-import type { Floors } from './floors.js';
+import { concernedBy, type Floors } from './floors.js';
 import { partitionOf } from './key.js';
 import type { LocalTier } from './local.js';
 import type { SingleFlight } from './single-flight.js';
@@ -39,7 +39,7 @@ export class FeedIntake {
       case 'floor': {
         const { floors, flights, events } = this.#parts;
         if (!floors.raise(change.floor)) break;
-        flights.disarmAll();
+        flights.disarmAll(concernedBy(change.floor));
         events.emit('invalidated', { scope: change.floor.scope, subject: change.floor.subject });
         break;
       }

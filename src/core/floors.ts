@@ -1,6 +1,7 @@
-import { compileGlob, type Glob } from './glob.js';
+import { compileGlob } from './glob.js';
 import { compareHlc, HLC_ZERO, type Hlc, laterHlc } from './hlc.js';
 import { partitionOf } from './key.js';
+import { PatternIndex } from './pattern-index.js';
 
 /** What a floor is about. `subject` is the tag, the pattern or the partition number; empty for everything. */
 export interface Floor {
@@ -19,11 +20,6 @@ export interface Filled {
   readonly tags: readonly string[];
 }
 
-interface PatternFloor {
-  readonly glob: Glob;
-  hlc: Hlc;
-}
-
 /**
  * The floors known to this process. Raising one is O(1) whatever the number of entries; they are checked when an
  * entry is about to be served. `epoch` grows with every floor that is raised, so that whoever keeps entries can
@@ -34,7 +30,7 @@ export class Floors {
   #all: Hlc = HLC_ZERO;
   readonly #partitions = new Map<number, Hlc>();
   readonly #tags = new Map<string, Hlc>();
-  readonly #patterns = new Map<string, PatternFloor>();
+  readonly #patterns = new PatternIndex<Hlc>();
 
   get epoch(): number {
     return this.#epoch;
@@ -61,13 +57,9 @@ export class Floors {
       case 'tag':
         this.#tags.set(floor.subject, floor.hlc);
         break;
-      case 'pattern': {
-        const known = this.#patterns.get(floor.subject);
-        if (known === undefined)
-          this.#patterns.set(floor.subject, { glob: compileGlob(floor.subject), hlc: floor.hlc });
-        else known.hlc = floor.hlc;
+      case 'pattern':
+        this.#patterns.set(floor.subject, floor.hlc);
         break;
-      }
     }
     this.#epoch += 1;
     if (this.size > FLOORS_MAX) this.#fold();
@@ -88,10 +80,7 @@ export class Floors {
         if (floor !== undefined && compareHlc(at, floor) <= 0) return false;
       }
     }
-    for (const { glob, hlc } of this.#patterns.values()) {
-      if (compareHlc(at, hlc) <= 0 && glob.matches(key)) return false;
-    }
-    return true;
+    return !this.#patterns.some(key, (floor) => compareHlc(at, floor) <= 0);
   }
 
   /** Every floor, for a node that starts and for the level that keeps them. */
@@ -102,7 +91,7 @@ export class Floors {
       floors.push({ scope: 'partition', subject: String(partition), hlc });
     }
     for (const [tag, hlc] of this.#tags) floors.push({ scope: 'tag', subject: tag, hlc });
-    for (const [pattern, { hlc }] of this.#patterns) floors.push({ scope: 'pattern', subject: pattern, hlc });
+    for (const [pattern, hlc] of this.#patterns.entries()) floors.push({ scope: 'pattern', subject: pattern, hlc });
     return floors;
   }
 
@@ -115,7 +104,7 @@ export class Floors {
       case 'tag':
         return laterHlc(this.#all, this.#tags.get(floor.subject) ?? HLC_ZERO);
       case 'pattern':
-        return laterHlc(this.#all, this.#patterns.get(floor.subject)?.hlc ?? HLC_ZERO);
+        return laterHlc(this.#all, this.#patterns.get(floor.subject) ?? HLC_ZERO);
     }
   }
 
@@ -124,12 +113,31 @@ export class Floors {
     for (const [partition, floor] of this.#partitions)
       if (compareHlc(floor, hlc) <= 0) this.#partitions.delete(partition);
     for (const [tag, floor] of this.#tags) if (compareHlc(floor, hlc) <= 0) this.#tags.delete(tag);
-    for (const [pattern, floor] of this.#patterns) if (compareHlc(floor.hlc, hlc) <= 0) this.#patterns.delete(pattern);
+    for (const [pattern, floor] of this.#patterns.entries())
+      if (compareHlc(floor, hlc) <= 0) this.#patterns.delete(pattern);
   }
 
   #fold(): void {
     const inOrder = this.list().sort((a, b) => compareHlc(a.hlc, b.hlc));
     const median = inOrder[inOrder.length >> 1];
     if (median !== undefined) this.#raiseAll(median.hlc);
+  }
+}
+
+/**
+ * Which keys may be concerned by a floor; undefined when that could be any. The tags of what a flight will bring are not
+ * known before it ends.
+ */
+export function concernedBy(floor: Floor): ((key: string) => boolean) | undefined {
+  switch (floor.scope) {
+    case 'all':
+    case 'tag':
+      return undefined;
+    case 'partition':
+      return (key) => partitionOf(key) === Number(floor.subject);
+    case 'pattern': {
+      const glob = compileGlob(floor.subject);
+      return (key) => glob.matches(key);
+    }
   }
 }

@@ -6,6 +6,7 @@ import type { Loader } from './load-rung.js';
 
 /** What a keyspace needs of the cache that it is a view of. */
 export interface KeyspaceHost {
+  peek<T>(key: string): T | undefined;
   get<T>(key: string, call?: CallOptions): Promise<T | undefined>;
   getMany<T>(keys: readonly string[], call?: CallOptions): Promise<Map<string, T>>;
   set(key: string, value: unknown, options?: SetOptions): Promise<WriteResult>;
@@ -68,7 +69,9 @@ export function openKeyspace<Id, T>(host: KeyspaceHost, definition: KeyspaceDefi
       return (await read(ids, call)).values;
     },
     async get(id, call) {
-      return load === undefined ? host.get<T>(keyOf(id), call) : (await read([id], call)).values.get(id);
+      if (load === undefined) return host.get<T>(keyOf(id), call);
+      const here = host.peek<T>(keyOf(id));
+      return here === undefined ? (await read([id], call)).values.get(id) : here;
     },
     async set(id, value, options) {
       return host.set(keyOf(id), value, { ...optionsOf(value, id), ...options });

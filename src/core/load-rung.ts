@@ -10,7 +10,7 @@ import { eventTimeMs, type Lifetime, type LifetimeDefaults, newEntry, resolveLif
 import { MISS, type Outcome } from './outcome.js';
 import type { Tally } from './tally.js';
 import type { Rung } from './tier.js';
-import type { Version } from './version.js';
+import { loadedVersion, type Version } from './version.js';
 
 /** Lets a bounded number of loads run at a time; the others wait in order, within their deadlines. */
 export interface LoadGate {
@@ -131,15 +131,12 @@ export class LoadRung implements Rung {
     }
   }
 
-  /**
-   * Loaded data that knows its own time has that as its version, and nothing of the load, so that two nodes that
-   * load the same row agree; what does not is as new as the moment at which the source was asked.
-   */
+  /** Data that do not know their own time are as new as the moment at which the source was asked. */
   #version(eventTime: number | Date | undefined, fillStart: Hlc): Version {
     if (eventTime === undefined) return { eventTimeMs: fillStart.ms, hlc: fillStart, origin: this.#parts.origin };
     const { ms, clamped } = eventTimeMs(eventTime, this.#parts.clock.wallMs());
     if (clamped) this.#parts.tally.clampedEventTimes += 1;
-    return { eventTimeMs: ms, hlc: { ms: 0, counter: 0 }, origin: 0 };
+    return loadedVersion(ms);
   }
 }
 

@@ -20,6 +20,19 @@ export const VERSION_ZERO: Version = Object.freeze({
   origin: 0,
 });
 
+/**
+ * The version of loaded data that know their own time: that time and nothing of the load, so that two nodes that load
+ * the same row agree, and so that it can be told from what was set.
+ */
+export function loadedVersion(eventTimeMs: number): Version {
+  return { eventTimeMs, hlc: VERSION_ZERO.hlc, origin: 0 };
+}
+
+/** Whether a version was made by `loadedVersion`. */
+export function isLoaded(version: Version): boolean {
+  return version.hlc.ms === 0;
+}
+
 /** Negative, zero or positive as `a` is older than, the same as or newer than `b`. */
 export function compareVersions(a: Version, b: Version): number {
   return a.eventTimeMs - b.eventTimeMs || compareHlc(a.hlc, b.hlc) || a.origin - b.origin;

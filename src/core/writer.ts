@@ -6,7 +6,7 @@ import type { Emitter } from './emitter.js';
 import { type Entry, tombstone } from './entry.js';
 import { CacheError } from './errors.js';
 import type { Feed } from './feed.js';
-import type { Floor, Floors } from './floors.js';
+import { concernedBy, type Floor, type Floors } from './floors.js';
 import { compareHlc, type HybridClock } from './hlc.js';
 import { checkKey } from './key.js';
 import { eventTimeMs, type LifetimeDefaults, newEntry, resolveLifetime } from './lifetime.js';
@@ -119,8 +119,7 @@ export class Writer {
     const startedMs = clock.monotonicMs();
     const floor: Floor = { scope, subject, hlc: hlc.next() };
     floors.raise(floor);
-    // Which flights bring something that it covers is not known yet: nobody joins any of them any more.
-    flights.disarmAll();
+    flights.disarmAll(concernedBy(floor));
     events.emit('invalidated', { scope, subject });
     const outcomes = await Promise.all(
       feeds.map(async ({ level, feed }): Promise<LevelOutcome> => ({ level, outcome: await feed.raise(floor, call) })),

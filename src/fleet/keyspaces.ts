@@ -81,9 +81,7 @@ export function openKeyspaces(cache: Cache, repository: FleetRepository): FleetK
       key: keys.location,
       lifetimeOf: locationLifetime,
       tags: locationTags,
-      // What the database says of a moment stands above what a report of that moment said: were it older, it could not
-      // renew the entry that the report had left, and a vehicle that fell silent would be asked for at every read.
-      version: (location) => location.at.getTime() + 1,
+      version: (location) => location.at,
       load: (ids, call) => repository.locations(ids, call),
     }),
     trips: ofVehicles<readonly Trip[]>({

@@ -1,5 +1,8 @@
 /** The fleet: `fleetflow-cache/fleet`. */
-export type { Circle } from './circle.js';
+import { type Fleet, type FleetOptions as FleetParts, createFleet as makeFleet } from '../fleet/fleet.js';
+import { systemClock } from './system-clock.js';
+
+export type { Circle } from '../fleet/circle.js';
 export type {
   City,
   FuelRecord,
@@ -11,18 +14,27 @@ export type {
   VehicleIdInput,
   VehicleLocation,
   VehicleStatus,
-} from './domain.js';
-export { CITIES } from './domain.js';
-export type { Fleet, FleetOptions } from './fleet.js';
-export { createFleet } from './fleet.js';
-export type { NearbyVehicle } from './nearby.js';
-export type { FleetRepository, RouteEstimate, RouteRequest, RoutesApi, SavedLocation } from './ports.js';
-export type { Recorded } from './recording.js';
-export type { Refresh } from './refresh.js';
-export type { Box, Position, Region } from './region.js';
-export { regionOf } from './region.js';
-export type { RouteEta } from './route-estimates.js';
-export type { FleetStats } from './stats.js';
-export type { LocationListener, SubscriptionFilter } from './subscriptions.js';
-export { checkVehicleId } from './vehicle-id.js';
-export type { WarmUpOptions, WarmUpProgress, WarmUpResult } from './warm-up.js';
+} from '../fleet/domain.js';
+export { CITIES } from '../fleet/domain.js';
+export type { Fleet } from '../fleet/fleet.js';
+export type { NearbyVehicle } from '../fleet/nearby.js';
+export type { FleetRepository, RouteEstimate, RouteRequest, RoutesApi, SavedLocation } from '../fleet/ports.js';
+export type { Recorded } from '../fleet/recording.js';
+export type { Refresh } from '../fleet/refresh.js';
+export type { Box, Position, Region } from '../fleet/region.js';
+export { regionOf } from '../fleet/region.js';
+export type { RouteEta } from '../fleet/route-estimates.js';
+export type { FleetStats } from '../fleet/stats.js';
+export type { LocationListener, SubscriptionFilter } from '../fleet/subscriptions.js';
+export { checkVehicleId } from '../fleet/vehicle-id.js';
+export type { WarmUpOptions, WarmUpProgress, WarmUpResult } from '../fleet/warm-up.js';
+
+export type FleetOptions = Omit<FleetParts, 'clock'>;
+
+/**
+ * The vehicles of a fleet, read through a cache and written through a database.
+ * @throws CacheError `invalid-options` naming what is missing
+ */
+export function createFleet(options: FleetOptions): Fleet {
+  return makeFleet({ ...options, clock: systemClock });
+}

@@ -104,6 +104,10 @@ local function write(key, isFill, life, inc)
   local isLive = curKind ~= 2 and curFilled > fence
   local shows = not isDelete and filled > fence
   local isNewer, isSame = version > curVersion, version == curVersion
+  if isFill and string.sub(version, 13, 28) == '0000000000000000' then
+    -- Loaded data that know their own time: the same as what was set with that time.
+    isSame = string.sub(version, 1, 12) == string.sub(curVersion, 1, 12)
+  end
   local isFresher = isNewer or (isSame and filled > curFilled)
 
   local isTop
@@ -113,6 +117,10 @@ local function write(key, isFill, life, inc)
     isTop = isNewer or (isSame and curKind == 2) or (isFresher and not isDelete)
   end
   if isTop and shows then
+    if isFill and isLive and not isNewer then
+      version = curVersion
+      inc = version .. string.sub(inc, 41)
+    end
     store(key, inc, life)
     if not isFill or not isLive or not isSame then announce(version .. (isFill and ' f ' or ' s ') .. name) end
     return 1

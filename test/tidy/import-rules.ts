@@ -44,7 +44,7 @@ const withoutInputOutput: readonly string[] = ['core', 'policy', 'fleet'];
 const inputOutput =
   /^(?:node:)?(?:child_process|cluster|dgram|dns|fs|http|http2|https|inspector|net|os|process|readline|repl|tls|tty|worker_threads)(?:\/|$)/;
 const importEnding = /\.(?:js|mjs|json)$/;
-const mayReExport: readonly string[] = ['src/index.ts', 'src/fleet/index.ts'];
+const mayReExport: readonly string[] = ['src/index.ts', 'src/node/fleet.ts'];
 
 function isRelative(specifier: string): boolean {
   return specifier.startsWith('./') || specifier.startsWith('../');

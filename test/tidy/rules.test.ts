@@ -66,7 +66,7 @@ const samples: readonly Sample[] = [
     rule: 'every folder of src is a concept of the import table',
     bad: { 'src/shared/clock.ts': '', 'src/engine.ts': '' },
     says: ["src/shared/clock.ts:1 'shared' is not in the import table", "src/engine.ts:1 'engine' is not"],
-    good: { 'src/core/clock.ts': '', 'src/index.ts': '', 'src/index.test.ts': '', 'src/fleet/index.ts': '' },
+    good: { 'src/core/clock.ts': '', 'src/index.ts': '', 'src/index.test.ts': '', 'src/node/fleet.ts': '' },
   },
   {
     rule: 'core, policy and fleet import no third party',
@@ -135,7 +135,7 @@ const samples: readonly Sample[] = [
     says: ['src/core/all.ts:1 only re-exports other files', 'src/peer/index.ts:1 only re-exports'],
     good: {
       'src/index.ts': "export { a } from './node/a.js';",
-      'src/fleet/index.ts': "export { a } from './a.js';",
+      'src/node/fleet.ts': "export { a } from './a.js';",
       'src/core/a.ts': "export type { B } from './b.js';\nexport const a = 1;",
       'src/cli/main.ts': "import './run.js';",
     },

@@ -1,0 +1,147 @@
+import type { Call } from './call.js';
+import type { Cancel, Clock } from './clock.js';
+import { type Entry, freshness, mergeEntries } from './entry.js';
+import type { Feed } from './feed.js';
+import type { Floor, Floors } from './floors.js';
+import type { HybridClock } from './hlc.js';
+import { partitionOf } from './key.js';
+import type { Tier, Write } from './tier.js';
+
+/** Keys that wait at most. A tombstone or a position is some hundred bytes: a few MiB. */
+const WAITING_MAX = 10_000;
+/** Bytes of payload that wait at most. */
+const WAITING_BYTES_MAX = 32 * 1_048_576;
+/** Writes per round and pause between rounds: 2,000 a second, a few percent of what a shard can do. */
+const BATCH = 200;
+const PAUSE_MS = 100;
+/** How often a level that still fails is tried. */
+const RETRY_MS = 500;
+const ROUND_MS = 1_000;
+
+export interface RecoveryParts {
+  readonly clock: Clock;
+  readonly hlc: HybridClock;
+  readonly floors: Floors;
+  readonly tier: Tier;
+  readonly feed: Feed;
+}
+
+/**
+ * What a level missed while it did not answer: per key the newest write, sent again until the level has it. The level's
+ * own rule decides what is still news, so sending late or twice does no harm.
+ *
+ * When it is full, the writes of the fullest partition are given up and a floor over that partition takes their place:
+ * whatever the level kept of it is not served any more, and what the writes said is asked from the source.
+ */
+export class RecoveryQueue {
+  readonly #parts: RecoveryParts;
+  readonly #waiting = new Map<string, Entry>();
+  /** Floors that the feed could not pass on; those over a partition that overflowed among them. */
+  #floors: Floor[] = [];
+  #bytes = 0;
+  #cancel: Cancel | undefined;
+  #closed = false;
+  /** Writes given up for a floor, since the start. */
+  overflowed = 0;
+
+  constructor(parts: RecoveryParts) {
+    this.#parts = parts;
+  }
+
+  get size(): number {
+    return this.#waiting.size + this.#floors.length;
+  }
+
+  /** The level did not take this write; it is to have it later. */
+  add({ key, entry }: Write): void {
+    if (this.#closed) return;
+    const known = this.#waiting.get(key);
+    const kept = known === undefined ? entry : mergeEntries(known, entry, 'set').entry;
+    this.#bytes += kept.payload.length - (known?.payload.length ?? 0);
+    this.#waiting.set(key, kept);
+    if (this.#waiting.size > WAITING_MAX || this.#bytes > WAITING_BYTES_MAX) this.#giveUpFullest();
+    this.#later(RETRY_MS);
+  }
+
+  /** The feed could not pass this floor on. */
+  addFloor(floor: Floor): void {
+    if (this.#closed) return;
+    this.#floors = [...this.#floors.filter((one) => one.scope !== floor.scope || one.subject !== floor.subject), floor];
+    this.#later(RETRY_MS);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancel?.();
+  }
+
+  #later(delayMs: number): void {
+    if (this.#closed || this.#cancel !== undefined || this.size === 0) return;
+    this.#cancel = this.#parts.clock.schedule(delayMs, () => {
+      void this.#round();
+    });
+  }
+
+  async #round(): Promise<void> {
+    const floorsPassed = await this.#passFloors();
+    const writesTaken = floorsPassed && (await this.#passWrites());
+    this.#cancel = undefined;
+    this.#later(writesTaken ? PAUSE_MS : RETRY_MS);
+  }
+
+  /** Floors first: a write that came after one would otherwise be served where the floor is not yet known. */
+  async #passFloors(): Promise<boolean> {
+    for (const floor of [...this.#floors]) {
+      const outcome = await this.#parts.feed.raise(floor, this.#call());
+      if (outcome.kind !== 'stored') return false;
+      this.#floors = this.#floors.filter((one) => one !== floor);
+    }
+    return true;
+  }
+
+  /** @returns whether the level took at least one of them */
+  async #passWrites(): Promise<boolean> {
+    const wallMs = this.#parts.clock.wallMs();
+    const batch: Write[] = [];
+    for (const [key, entry] of this.#waiting) {
+      if (freshness(entry, wallMs) === 'dead') this.#forget(key, entry);
+      else batch.push({ key, entry, mode: 'set' });
+      if (batch.length === BATCH) break;
+    }
+    if (batch.length === 0) return true;
+    const outcomes = await this.#parts.tier.write(batch, this.#call());
+    let taken = 0;
+    batch.forEach(({ key, entry }, i) => {
+      const outcome = outcomes[i]?.kind;
+      if (outcome !== 'stored' && outcome !== 'superseded') return;
+      taken += 1;
+      this.#forget(key, entry);
+    });
+    return taken > 0;
+  }
+
+  /** By identity: what came in while the round was under way stays. */
+  #forget(key: string, entry: Entry): void {
+    if (this.#waiting.get(key) !== entry) return;
+    this.#waiting.delete(key);
+    this.#bytes -= entry.payload.length;
+  }
+
+  #giveUpFullest(): void {
+    const counts = new Map<number, number>();
+    for (const key of this.#waiting.keys()) counts.set(partitionOf(key), (counts.get(partitionOf(key)) ?? 0) + 1);
+    const [fullest] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a));
+    for (const [key, entry] of this.#waiting) {
+      if (partitionOf(key) !== fullest) continue;
+      this.#forget(key, entry);
+      this.overflowed += 1;
+    }
+    const floor: Floor = { scope: 'partition', subject: String(fullest), hlc: this.#parts.hlc.next() };
+    this.#parts.floors.raise(floor);
+    this.addFloor(floor);
+  }
+
+  #call(): Call {
+    return { deadlineAtMs: this.#parts.clock.monotonicMs() + ROUND_MS, signal: undefined, reason: 'write' };
+  }
+}
