@@ -15,6 +15,8 @@ export interface Health {
 export interface LevelHealth {
   readonly level: Level;
   readonly state: LevelState;
+  /** How many shards or peers it has, this node included. */
+  readonly parts: number;
   /** Addresses of the shards or peers that do not answer. */
   readonly out: readonly string[];
 }
@@ -63,6 +65,6 @@ export class LevelWatch {
     const out = parts.filter(({ address, ok }) => !ok || broken.has(address)).map(({ address }) => address);
     // No part at all: nobody has told yet who they are.
     const isOut = parts.length === out.length;
-    return { level, state: isOut ? 'out' : out.length > 0 ? 'degraded' : 'ok', out };
+    return { level, state: isOut ? 'out' : out.length > 0 ? 'degraded' : 'ok', parts: parts.length, out };
   }
 }

@@ -103,7 +103,7 @@ export class DemoFigures {
   }
 
   takeHealth(name: string, health: Health): void {
-    const source = { level: 'source', state: this.#node(name).source, out: [] } as const;
+    const source = { level: 'source', state: this.#node(name).source, parts: 1, out: [] } as const;
     this.#history.take(name, [...health.levels, source], this.#options.clock.wallMs());
   }
 
