@@ -92,7 +92,7 @@ describe('GuardSet', () => {
     expect(await fail()).toEqual(down);
   });
 
-  it('is told nothing by failures of calls that were under way when it opened, not even while another call finds out', async () => {
+  it('is told nothing by the end of calls that were under way when it opened, not even while another call finds out', async () => {
     const { clock, guards, fail, ask, asked, changes } = startGuards();
     let failOld!: (error: Error) => void;
     const old = ask(
@@ -113,7 +113,7 @@ describe('GuardSet', () => {
           answer = resolve;
         }),
     );
-    failOld(new Error('old'));
+    failOld(new CacheError('aborted', 'old'));
     await expect(old).rejects.toThrow('old');
     expect(await fail()).toEqual(turnedAway);
     answer('fine');
