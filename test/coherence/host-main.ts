@@ -1,0 +1,66 @@
+/**
+ * The process in which the scenarios of one subject play, one after another. An error that nobody handled would end an
+ * application: it ends this process too, with a verdict that says so.
+ */
+import type { FromHost, ToHost } from './host-messages.js';
+import { RedisServers } from './redis-servers.js';
+import { scenarios } from './scenarios.js';
+import { Stage } from './stage.js';
+import type { Shape } from './subject.js';
+import { findSubject } from './subjects.js';
+import { type Finding, findingOfThrown, firstLine } from './verdict.js';
+
+const subject = await findSubject(process.argv[2] ?? '');
+let servers: RedisServers | undefined;
+
+process.on('uncaughtException', (thrown: unknown, origin) => {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const name = origin === 'unhandledRejection' ? 'unhandledRejection' : "unhandled 'error'";
+  const note = `the process dies: ${name}: ${error.name}: ${firstLine(error.message)}`;
+  if (process.env.COHERENCE_DEBUG !== undefined) console.error(thrown);
+  say({ kind: 'found', finding: { verdict: 'FAIL', note }, isLast: true }, () => process.exit(1));
+});
+process.on('message', (order: ToHost) => void play(order));
+process.on('disconnect', () => process.exit());
+// What was started here ends with the exit.
+process.once('SIGTERM', () => process.exit());
+say({ kind: 'ready', version: subject.version, shapes: subject.shapes });
+
+async function play({ id, shape }: ToHost): Promise<void> {
+  let finding: Finding;
+  let isLast = false;
+  try {
+    finding = await run(id, shape);
+  } catch (thrown) {
+    finding = findingOfThrown(thrown);
+    isLast = true;
+  }
+  say({ kind: 'found', finding, isLast });
+}
+
+async function run(id: string, shape: Shape): Promise<Finding> {
+  const scenario = scenarios.find((one) => one.id === id);
+  if (scenario === undefined) throw new Error(`There is no scenario ${id}.`);
+  const redis = await freshServers(shape !== 'single');
+  const stage = new Stage(subject, shape, redis);
+  try {
+    await scenario.run(stage).catch((thrown: unknown) => stage.fail(thrown));
+    return stage.finding;
+  } finally {
+    await stage.clear();
+  }
+}
+
+async function freshServers(isCluster: boolean): Promise<RedisServers> {
+  if (servers !== undefined && (servers.isBroken || servers.isCluster !== isCluster)) {
+    await servers.stop();
+    servers = undefined;
+  }
+  servers ??= await RedisServers.start(isCluster, subject.takesHostAsked);
+  await servers.empty();
+  return servers;
+}
+
+function say(message: FromHost, then: () => void = () => {}): void {
+  process.send?.(message, undefined, {}, then);
+}

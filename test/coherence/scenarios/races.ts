@@ -1,0 +1,153 @@
+/** Interleavings of a read or a load with a write or an invalidation: forced by gates, not by luck. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Scenario } from '../scenario.js';
+import { GatedSource, Source } from '../source.js';
+import type { Stage } from '../stage.js';
+import type { CacheNode, KeepOptions } from '../subject.js';
+import type { Held } from '../verdict.js';
+import { expectThat, reached, said, timeUntil } from '../waiting.js';
+
+const READ_BOUND_MS = 10_000;
+const WATCHED_MS = 5_000;
+const DELAY_MS = 300;
+const LOAD_MS = 200;
+
+const promotion: Scenario = {
+  id: 'S1',
+  title: 'promotion of an old L2 value while another node overwrites it',
+  quick: true,
+  limitMs: 40_000,
+  run: (stage) =>
+    stage.part('', async () => {
+      const [a, b] = await stage.nodes(2);
+      const key = stage.key('promoted');
+      await a!.cache.set(key, 'the-old-value');
+      const hold = b!.link.hold('commands');
+      const reading = b!.cache.get(key);
+      reading.catch(() => {});
+      const caught = await timeUntil(READ_BOUND_MS, () => hold.kept().includes('the-old-value'));
+      expectThat(caught !== undefined, 'the read of the other node did not ask Redis for the value');
+      await a!.cache.set(key, 'the-new-value');
+      await sleep(DELAY_MS);
+      hold.release();
+      await reached('the delayed read', READ_BOUND_MS, reading);
+      return untilNew(b!.cache, key, 'the-new-value');
+    }),
+};
+
+/** From now on every read must say the new value. */
+async function untilNew(cache: CacheNode, key: string, value: unknown): Promise<Held> {
+  const staleMs = await timeUntil(WATCHED_MS, async () => (await cache.get(key)) === value);
+  expectThat(staleMs !== undefined, `stale for more than ${said(WATCHED_MS)}`);
+  const last = await cache.get(key);
+  expectThat(last === value, `says the new value once, then ${JSON.stringify(last)}`);
+  expectThat(staleMs < 1, `stale for ${said(staleMs)}`);
+  return { note: 'new value at once', measure: { value: 0, unit: 'ms stale' } };
+}
+
+/** A load is under way while `invalidate` is done; then each reader must load anew. */
+async function loadsAnew(
+  key: string,
+  options: KeepOptions | undefined,
+  loading: CacheNode,
+  invalidate: () => Promise<unknown>,
+  readers: readonly (readonly [name: string, cache: CacheNode])[],
+): Promise<string> {
+  const old = new GatedSource('what was deleted');
+  const flight = loading.getOrLoad(key, old.load, options);
+  flight.catch(() => {});
+  await reached('the load', READ_BOUND_MS, old.asked.opened);
+  const underWayMs = performance.now();
+  await invalidate();
+  await sleep(Math.max(0, LOAD_MS - (performance.now() - underWayMs)));
+  old.gate.open();
+  await reached('the load under way', READ_BOUND_MS, flight);
+  for (const [name, cache] of readers) {
+    const source = new Source(() => 'what is new');
+    const value = await reached('the read', READ_BOUND_MS, cache.getOrLoad(key, source.load, options));
+    expectThat(value === 'what is new', `${name} serves the deleted value`);
+  }
+  // The copy that a level took late would show now.
+  for (const [name, cache] of readers) {
+    const value = await cache.get(key);
+    expectThat(value === 'what is new', `${name} goes back to ${JSON.stringify(value)}`);
+  }
+  return 'reloads';
+}
+
+const deleteInFlight: Scenario = {
+  id: 'S2',
+  title: 'delete while a load is under way',
+  quick: true,
+  limitMs: 40_000,
+  run: (stage) =>
+    stage.part('', async () => {
+      const [a, b] = await stage.nodes(2);
+      const key = stage.key('loaded');
+      return loadsAnew(key, undefined, a!.cache, () => a!.cache.delete(key), [
+        ['the node', a!.cache],
+        ['another node', b!.cache],
+      ]);
+    }),
+};
+
+/** How a load under way can be invalidated without naming its key. */
+const ways: readonly (readonly [
+  name: string,
+  invalidate: (cache: CacheNode, key: string, tag: string) => Promise<void>,
+])[] = [
+  ['tag', (cache, _key, tag) => cache.deleteByTag(tag)],
+  ['pattern', (cache, key) => cache.deleteByPattern(key.replace(/\d+$/, '*'))],
+  ['clear', (cache) => cache.clear()],
+];
+
+async function eachWay(
+  stage: Stage,
+  deleter: CacheNode,
+  loading: CacheNode,
+  readers: readonly (readonly [string, CacheNode])[],
+) {
+  for (const [name, invalidate] of ways) {
+    await stage.part(name, async () => {
+      const key = stage.key(`by-${name}`);
+      const options = name === 'tag' ? { tags: [`tag-of-${key}`] } : undefined;
+      return loadsAnew(key, options, loading, () => invalidate(deleter, key, `tag-of-${key}`), readers);
+    });
+  }
+}
+
+const invalidateInFlight: Scenario = {
+  id: 'S2t',
+  title: 'invalidation by tag, pattern, clear while a load is under way',
+  quick: true,
+  limitMs: 60_000,
+  run: async (stage) => {
+    const [a, b] = await stage.nodes(2);
+    await eachWay(stage, a!.cache, a!.cache, [
+      ['the node', a!.cache],
+      ['another node', b!.cache],
+    ]);
+  },
+};
+
+const invalidateElsewhere: Scenario = {
+  id: 'S2x',
+  title: 'the same, load on node A, delete on node B, also read on C',
+  quick: true,
+  limitMs: 60_000,
+  run: async (stage) => {
+    const [a, b, c] = await stage.nodes(3);
+    const readers = [
+      ['A', a!.cache],
+      ['B', b!.cache],
+      ['C', c!.cache],
+    ] as const;
+    await stage.part('delete', async () => {
+      const key = stage.key('loaded');
+      return loadsAnew(key, undefined, a!.cache, () => b!.cache.delete(key), readers);
+    });
+    await eachWay(stage, b!.cache, a!.cache, readers);
+  },
+};
+
+export const races: readonly Scenario[] = [promotion, deleteInFlight, invalidateInFlight, invalidateElsewhere];

@@ -1,0 +1,128 @@
+import { findFreePort } from '../../src/cli/servers/free-port.js';
+import { Link } from './link.js';
+import { NodeProcess } from './node-process.js';
+import type { RedisServers } from './redis-servers.js';
+import type { CacheNode, NodeSettings, Shape, Subject } from './subject.js';
+import { type Finding, findingOf, findingOfThrown, type Held, joinFindings } from './verdict.js';
+import { reached } from './waiting.js';
+
+/** A node of the subject, and what stands between it and Redis. */
+export interface StageNode<N extends CacheNode = CacheNode> {
+  readonly cache: N;
+  readonly link: Link;
+}
+
+const SECRET = 'coherence-of-the-peers';
+const START_BOUND_MS = 30_000;
+const STOP_BOUND_MS = 10_000;
+let stages = 0;
+
+/** Where one scenario plays: its servers, the nodes that it starts, and what it found. */
+export class Stage {
+  readonly subject: Subject;
+  readonly shape: Shape;
+  readonly redis: RedisServers;
+  readonly #prefix: string;
+  readonly #findings: (readonly [string, Finding])[] = [];
+  readonly #stops: (() => Promise<void>)[] = [];
+  readonly #links: Link[] = [];
+  readonly #peers: string[] = [];
+  #keys = 0;
+
+  constructor(subject: Subject, shape: Shape, redis: RedisServers) {
+    this.subject = subject;
+    this.shape = shape;
+    this.redis = redis;
+    stages += 1;
+    this.#prefix = `coherence-${process.pid}-${stages}:`;
+  }
+
+  get hasPeers(): boolean {
+    return this.shape === 'peers';
+  }
+
+  /** A key that no other part of the scenario uses. */
+  key(name: string): string {
+    this.#keys += 1;
+    return `${name}:${this.#keys}`;
+  }
+
+  /** Runs a part of the scenario; what it finds is kept, and the next part runs all the same. */
+  async part(name: string, run: () => Promise<Held>): Promise<void> {
+    this.#findings.push([name, await run().then(findingOf, findingOfThrown)]);
+  }
+
+  /** It could not be played to its end. */
+  fail(thrown: unknown): void {
+    this.#findings.push(['', findingOfThrown(thrown)]);
+  }
+
+  get finding(): Finding {
+    return joinFindings(this.#findings);
+  }
+
+  /** Starts nodes in this process, one after another, and resolves when they know each other. */
+  async nodes(count: number): Promise<StageNode[]> {
+    const started: StageNode[] = [];
+    for (let i = 0; i < count; i++) {
+      const { link, settings } = await this.#settle();
+      const cache = await reached('the start of a node', START_BOUND_MS, this.subject.start(settings));
+      this.#onStop(cache);
+      started.push({ cache, link });
+    }
+    await this.#whenJoined(started);
+    return started;
+  }
+
+  async node(): Promise<StageNode> {
+    const [node] = await this.nodes(1);
+    return node as StageNode;
+  }
+
+  /** The same, each in a process of its own. */
+  async processes(shiftsMs: readonly number[]): Promise<StageNode<NodeProcess>[]> {
+    const places: { link: Link; settings: NodeSettings; shiftMs: number }[] = [];
+    for (const shiftMs of shiftsMs) places.push({ ...(await this.#settle()), shiftMs });
+    const starts = places.map(async ({ link, settings, shiftMs }) => {
+      const cache = await NodeProcess.start(this.subject.name, settings, shiftMs);
+      this.#onStop(cache);
+      return { cache, link };
+    });
+    const started = await reached('the start of the nodes', START_BOUND_MS, Promise.all(starts));
+    await this.#whenJoined(started);
+    return started;
+  }
+
+  /** Stops all nodes and takes away what stood between. */
+  async clear(): Promise<void> {
+    for (const link of this.#links) link.accept();
+    const stops = this.#stops.map((stop) => reached('the stop of a node', STOP_BOUND_MS, stop()));
+    await Promise.allSettled(stops);
+    await Promise.allSettled(this.#links.map((link) => link.close()));
+  }
+
+  async #settle(): Promise<{ link: Link; settings: NodeSettings }> {
+    const link = await Link.open(`127.0.1.${this.#links.length + 1}`, this.redis.ports);
+    this.#links.push(link);
+    const listen = this.hasPeers ? `127.0.0.1:${await findFreePort()}` : undefined;
+    const settings: NodeSettings = {
+      prefix: this.#prefix,
+      redis: link.addresses,
+      isCluster: this.redis.isCluster,
+      addressMap: link.addressMap,
+      peers: listen === undefined ? undefined : { listen, seeds: [...this.#peers], secret: SECRET },
+    };
+    if (listen !== undefined) this.#peers.push(listen);
+    return { link, settings };
+  }
+
+  #onStop(cache: CacheNode): void {
+    this.#stops.push(() => cache.stop());
+  }
+
+  async #whenJoined(started: readonly StageNode[]): Promise<void> {
+    if (!this.hasPeers) return;
+    const joined = started.map(({ cache }) => cache.whenJoined(this.#peers.length));
+    await reached('the nodes to know each other', START_BOUND_MS, Promise.all(joined));
+  }
+}
