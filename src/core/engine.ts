@@ -18,6 +18,7 @@ import type { Emitter } from './emitter.js';
 import type { Entry } from './entry.js';
 import { CacheError } from './errors.js';
 import { FeedIntake } from './feed-intake.js';
+import type { FeedLeases } from './feed-lease.js';
 import { compileGlob } from './glob.js';
 import { nextReading } from './hlc.js';
 import { checkKey, checkTags } from './key.js';
@@ -38,6 +39,7 @@ export interface EngineParts extends ReaderParts, Omit<WriterParts, 'flights'>, 
   readonly codec: Codec;
   readonly events: Emitter<CacheEvents>;
   readonly deadlines: Deadlines;
+  readonly leases: FeedLeases;
   /** Gives back what the levels have in common. */
   release(): Promise<void>;
 }

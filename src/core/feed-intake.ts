@@ -1,6 +1,7 @@
 import type { CacheEvents } from './cache.js';
 import type { Emitter } from './emitter.js';
 import type { Change } from './feed.js';
+import type { FeedLeases } from './feed-lease.js';
 import { concernedBy, type Floors } from './floors.js';
 import { partitionOf } from './key.js';
 import type { LocalTier } from './local.js';
@@ -12,6 +13,7 @@ export interface FeedIntakeParts {
   readonly floors: Floors;
   readonly flights: Pick<SingleFlight<unknown>, 'disarm' | 'disarmAll'>;
   readonly events: Emitter<CacheEvents>;
+  readonly leases: FeedLeases;
 }
 
 /**
@@ -43,6 +45,9 @@ export class FeedIntake {
         events.emit('invalidated', { scope: change.floor.scope, subject: change.floor.subject });
         break;
       }
+      case 'known':
+        this.#parts.leases.renew(change.partition, change.sinceMs);
+        break;
       case 'gap': {
         const { local, flights } = this.#parts;
         const lost = change.partition;

@@ -12,7 +12,9 @@ export type Change =
   | { readonly kind: 'entry'; readonly key: string; readonly version: Version; readonly deleted: boolean }
   | { readonly kind: 'floor'; readonly floor: Floor }
   /** Changes of a partition (of all, when left out) may have been lost: nothing that is held of it can be trusted. */
-  | { readonly kind: 'gap'; readonly partition?: number };
+  | { readonly kind: 'gap'; readonly partition?: number }
+  /** Every change of the partition that was acknowledged before this monotonic instant has been told. */
+  | { readonly kind: 'known'; readonly partition: number; readonly sinceMs: number };
 
 /** How changes made elsewhere reach this process, and how floors raised here reach the others. */
 export interface Feed {

@@ -31,6 +31,8 @@ export interface Held {
   readonly level: Level;
   /** Decoded, when it is this process's copy. */
   readonly value?: unknown;
+  /** It may be outdated: whoever can tell is asked first. */
+  readonly doubted?: boolean;
 }
 
 export interface LadderParts {
@@ -53,6 +55,8 @@ interface Climb {
   deleted: boolean;
   settled: boolean;
   revalidate: boolean;
+  /** A copy stands in for what could not be had. */
+  standIn: boolean;
   /** A rung could not answer: what is missing may exist all the same. */
   unsure: boolean;
   missed: Rung[];
@@ -73,7 +77,8 @@ interface Climb {
  * that, and it is for the caller to keep nothing of it. When the source has nothing, no stale copy stands in.
  *
  * A stale copy is served instead of asking the source while its revalidate window is open, and after a failure while
- * its error window is.
+ * its error window is. A doubted copy, one that the feed does not vouch for, is served within its TTL when a rung could
+ * not answer or has older data; it is marked stale too.
  */
 export async function climb(
   keys: readonly string[],
@@ -111,6 +116,7 @@ function start(key: string, held: Held | undefined): Climb {
     deleted: false,
     settled: false,
     revalidate: false,
+    standIn: false,
     unsure: false,
     missed: [],
     errors: [],
@@ -125,6 +131,12 @@ function isWanted(one: Climb, rung: Rung, parts: LadderParts): boolean {
   }
   const held = one.held;
   if (held === undefined) return true;
+  if (held.doubted === true) {
+    // Those who could tell that it is outdated say that they have nothing: only the source knows now.
+    if (!one.unsure) return true;
+    // They do not answer. What is within its TTL is served, marked stale, and the source is spared.
+    if (standsIn(one, parts)) return false;
+  }
   if (parts.wallMs() >= held.entry.freshUntilMs + held.entry.staleWhileRevalidateMs) return true;
   one.settled = true;
   one.revalidate = true;
@@ -166,6 +178,8 @@ function judgeFound(one: Climb, rung: Rung, entry: Entry, parts: LadderParts): v
     one.missed.push(rung);
   } else if (state === 'dead' || isOutdated(one, entry) || !parts.floors.passes(one.key, entry)) {
     one.missed.push(rung);
+    // The rung has lost, or not had yet, what is held here.
+    if (state !== 'dead' && one.held?.doubted === true && isOlder(entry, one.held)) standsIn(one, parts);
   } else if (state === 'stale') {
     one.missed.push(rung);
     if (one.held === undefined || compareVersions(entry.version, one.held.entry.version) > 0) {
@@ -185,7 +199,22 @@ function raiseFence(one: Climb, fence: Hlc): void {
 /** Whether a nearer rung knows better: of a delete after this was filled, or of newer data that are past their TTL. */
 function isOutdated(one: Climb, entry: Entry): boolean {
   if (compareHlc(entry.fillStart, one.fence) <= 0) return true;
-  return one.held !== undefined && compareVersions(entry.version, one.held.entry.version) < 0;
+  return one.held !== undefined && isOlder(entry, one.held);
+}
+
+function isOlder(entry: Entry, held: Held): boolean {
+  return compareVersions(entry.version, held.entry.version) < 0;
+}
+
+/** Settles a key with the doubted copy that is held of it, if that is within its TTL. */
+function standsIn(one: Climb, parts: LadderParts): boolean {
+  const held = one.held;
+  if (held === undefined || parts.wallMs() >= held.entry.freshUntilMs) return false;
+  if (!parts.floors.passes(one.key, held.entry)) return false;
+  one.settled = true;
+  one.standIn = true;
+  one.answer = held;
+  return true;
 }
 
 function finish(one: Climb, parts: LadderParts): Answer {
@@ -195,7 +224,7 @@ function finish(one: Climb, parts: LadderParts): Answer {
     entry: answer?.entry,
     level: answer?.level,
     value: answer?.value,
-    stale: one.revalidate || rescued !== undefined,
+    stale: one.revalidate || one.standIn || rescued !== undefined,
     revalidate: one.revalidate,
     missed: one.missed,
     errors: one.errors,

@@ -14,6 +14,8 @@ export interface LocalEntry {
   readonly accessCount: number;
   /** Wall ms at which this copy was put or confirmed here. */
   readonly heldSinceMs: number;
+  /** Whether the feed vouches for it now; without that it may be outdated by more than is promised. */
+  readonly trusted: boolean;
 }
 
 /**
@@ -21,7 +23,10 @@ export interface LocalEntry {
  * is below one is not here.
  */
 export interface LocalTier {
-  /** The value when it is fresh (undefined for an absent entry), else `NOT_HERE`. The hit path: allocates nothing. */
+  /**
+   * The value when it is fresh and trusted (undefined for an absent entry), else `NOT_HERE`. The hit path: allocates
+   * nothing.
+   */
   read(key: string): unknown;
   /** What is here, fresh, stale or a tombstone, but not dead nor below a floor. Does not count as a use. */
   find(key: string): LocalEntry | undefined;

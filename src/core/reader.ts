@@ -162,7 +162,17 @@ export class Reader {
 
   #held(key: string): Held | undefined {
     const held = this.#parts.local.find(key);
-    return held === undefined ? undefined : { entry: held.entry, level: 'local', value: held.value };
+    if (held === undefined) return undefined;
+    const { entry, trusted } = held;
+    // Its value may have to be decoded first, and is seldom wanted.
+    return {
+      entry,
+      level: 'local',
+      doubted: !trusted,
+      get value() {
+        return held.value;
+      },
+    };
   }
 
   /** Gives the answers to this process and to the tiers that missed, unless a write came by in the meantime. */

@@ -2,6 +2,7 @@ import { MsgpackCodec } from '../codec/msgpack-codec.js';
 import type { Cache, CacheEvents } from '../core/cache.js';
 import { Emitter } from '../core/emitter.js';
 import { Engine } from '../core/engine.js';
+import { FeedLeases } from '../core/feed-lease.js';
 import { Floors } from '../core/floors.js';
 import { HybridClock } from '../core/hlc.js';
 import { NO_LOCAL } from '../core/no-local.js';
@@ -51,6 +52,8 @@ export async function compose(given: CacheConfig): Promise<Composition> {
   const recorder = config.metrics ? new CountingRecorder(clock) : undefined;
   const tally = new Tally(recorder ?? NULL_RECORDER);
   const floors = new Floors();
+  // Only Redis has a feed of entries: what peers alone share is bounded by how long a copy is held.
+  const leases = new FeedLeases(config.redis !== undefined);
   const codec = new MsgpackCodec();
   const events = new Emitter<CacheEvents>((thrown) => {
     process.emitWarning(`a listener of the cache threw: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
@@ -86,6 +89,8 @@ export async function compose(given: CacheConfig): Promise<Composition> {
         maxBytes: config.local.maxBytes,
         maxEntries: config.local.maxEntries,
         eviction: new ClockEviction(),
+        leases,
+        ...(!alone && { holdMaxMs: config.local.ttl }),
       })
     : NO_LOCAL;
   const gate = new Bulkhead(clock, 'the source', config.maxLoads, config.maxLoads * LOADS_WAITING);
@@ -111,6 +116,7 @@ export async function compose(given: CacheConfig): Promise<Composition> {
     absentTtlMs: ABSENT_TTL_MS,
     loadFailureMs: LOAD_FAILURE_MS,
     tombstoneMs: TOMBSTONE_MS,
+    leases,
     deadlines: { readMs: config.deadlines.read, loadMs: config.deadlines.load, writeMs: config.deadlines.write },
     levelState: (level) => watch.stateOf(level),
     levelSize: (level) =>

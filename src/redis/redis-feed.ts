@@ -42,6 +42,8 @@ export class RedisFeed implements Feed {
   #onChange: (change: Change) => void = () => {};
   #subscriptions: Subscriptions | undefined;
   #floorsLoaded = false;
+  /** By stream; 0 before anything is known. */
+  readonly #knownSinceMs = new Float64Array(PARTITIONS + 1);
   #reloading = false;
   #reloadAgain = false;
 
@@ -73,6 +75,7 @@ export class RedisFeed implements Feed {
       streams: [...layout.partitions, layout.floors],
       onBody: (stream, body) => this.#hear(stream, body),
       onGap: (stream) => this.#gap(stream),
+      onKnown: (stream, sinceMs) => this.#known(stream, sinceMs),
       onError,
     });
     if (remainingMs(clock, call) <= 0 || this.#isWhole()) return;
@@ -89,18 +92,9 @@ export class RedisFeed implements Feed {
     await this.#subscriptions?.stop();
   }
 
-  /**
-   * When the last probe was sent that found nothing missing of a partition: every change acknowledged before that
-   * instant was delivered, or told as a gap. Monotonic; minus infinity before the first.
-   */
-  lastProbeSentAtMs(partition: number): number {
-    return this.#subscriptions?.knownAtMs(partition) ?? Number.NEGATIVE_INFINITY;
-  }
-
   async raise(floor: Floor, call: Call): Promise<WriteOutcome> {
     const { calls, layout } = this.#options;
-    const ask = (): Promise<unknown> => this.#write([floor], call);
-    const answer = await calls.askOne({ slot: layout.floors.slot, ask }, call);
+    const answer = await calls.askOne(layout.floors.slot, call, () => this.#write([floor], call));
     if (answer.kind === 'answered') return STORED;
     // It may have been written or not. It is kept, and compared with what Redis has when that answers again.
     this.#note(floor);
@@ -116,6 +110,19 @@ export class RedisFeed implements Feed {
     if (stream === FLOORS_STREAM) void this.#reload();
     else this.#onChange({ kind: 'gap', partition: stream });
     this.#tellWaiting();
+  }
+
+  /** A floor that may have been missed concerns every partition: none is known before the floors are. */
+  #known(stream: number, sinceMs: number): void {
+    this.#knownSinceMs[stream] = sinceMs;
+    if (!this.#floorsLoaded || this.#reloading) return;
+    const from = stream === FLOORS_STREAM ? 0 : stream;
+    const to = stream === FLOORS_STREAM ? PARTITIONS : stream + 1;
+    const floorsSinceMs = this.#knownSinceMs[FLOORS_STREAM] as number;
+    for (let partition = from; partition < to; partition++) {
+      const bothSinceMs = Math.min(this.#knownSinceMs[partition] as number, floorsSinceMs);
+      if (bothSinceMs > 0) this.#onChange({ kind: 'known', partition, sinceMs: bothSinceMs });
+    }
   }
 
   #tellWaiting(): void {

@@ -25,6 +25,8 @@ export interface SubscriptionsOptions {
   onBody(stream: number, body: string): void;
   /** Changes of the stream may have been lost before now; from now on none are, until this is called again. */
   onGap(stream: number): void;
+  /** Every change of the stream that was made before this monotonic instant has been told. */
+  onKnown(stream: number, sinceMs: number): void;
   onError(error: Error, shard: string): void;
 }
 
@@ -39,8 +41,6 @@ interface Followed {
   position: Position | undefined;
   /** Probes in a row that told of changes which were never delivered. */
   missed: number;
-  /** Monotonic instant at which the last probe was sent that told where we are. */
-  knownAtMs: number;
 }
 
 /** A subscription whose changes do not arrive is not there any more, whatever the library believes. */
@@ -72,7 +72,6 @@ export class Subscriptions {
       state: 'away',
       position: undefined,
       missed: 0,
-      knownAtMs: Number.NEGATIVE_INFINITY,
     }));
     options.connections.onChange(() => this.#follow());
     this.#follow();
@@ -81,11 +80,6 @@ export class Subscriptions {
   /** Whether every stream is followed. */
   get whole(): boolean {
     return this.#followed.every(({ state }) => state === 'joined');
-  }
-
-  /** Monotonic instant at which the last probe was sent after which nothing of the stream was known to be missing. */
-  knownAtMs(stream: number): number {
-    return this.#followed[stream]?.knownAtMs ?? Number.NEGATIVE_INFINITY;
   }
 
   /** Forgets where the stream is, so that the next probe is a gap. */
@@ -205,7 +199,7 @@ export class Subscriptions {
     }
     const wasKnown = followed.position !== undefined;
     this.#step(followed, afterProbe(followed.position, lastWhenSent, read));
-    followed.knownAtMs = sentAtMs;
+    this.#options.onKnown(followed.index, sentAtMs);
     if (!wasKnown || followed.missed < MISSED_MAX) return;
     followed.missed = 0;
     link.reset(new CacheError('level-failed', `${link.name} does not deliver what is published on its channels`));

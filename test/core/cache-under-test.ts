@@ -1,6 +1,7 @@
 import type { CacheEvents } from '../../src/core/cache.js';
 import { Emitter } from '../../src/core/emitter.js';
 import { Engine, type EngineParts } from '../../src/core/engine.js';
+import { FeedLeases } from '../../src/core/feed-lease.js';
 import { Floors } from '../../src/core/floors.js';
 import { HybridClock } from '../../src/core/hlc.js';
 import { NULL_RECORDER } from '../../src/core/recorder.js';
@@ -46,7 +47,8 @@ export function startNode(
   const { clock, l2, l3 } = shared;
   const { withFeed = true, ...parts } = change;
   const floors = new Floors();
-  const local = new SmallLocalTier(clock, jsonCodec, floors);
+  const leases = new FeedLeases(false);
+  const local = new SmallLocalTier(clock, jsonCodec, floors, leases);
   const hlc = new HybridClock(clock);
   const thrown: unknown[] = [];
   const released = { count: 0 };
@@ -68,6 +70,7 @@ export function startNode(
     absentTtlMs: ABSENT_TTL_MS,
     loadFailureMs: LOAD_FAILURE_MS,
     tombstoneMs: TOMBSTONE_MS,
+    leases,
     deadlines: { readMs: READ_MS, loadMs: LOAD_MS, writeMs: READ_MS },
     levelState: () => 'ok',
     levelSize: () => ({ sizeBytes: undefined, entries: undefined }),

@@ -1,6 +1,7 @@
 import type { Clock } from '../../src/core/clock.js';
 import type { Codec } from '../../src/core/codec.js';
 import { type Entry, freshness, mergeEntries, NO_PAYLOAD, type WriteMode } from '../../src/core/entry.js';
+import type { FeedLeases } from '../../src/core/feed-lease.js';
 import type { Floors } from '../../src/core/floors.js';
 import { partitionOf } from '../../src/core/key.js';
 import { type LocalEntry, type LocalTier, NOT_HERE } from '../../src/core/local.js';
@@ -13,9 +14,11 @@ export class SmallLocalTier implements LocalTier {
   readonly #clock: Clock;
   readonly #codec: Codec;
   readonly #floors: Floors;
+  readonly #leases: FeedLeases;
   readonly #held = new Map<string, LocalEntry>();
 
-  constructor(clock: Clock, codec: Codec, floors: Floors) {
+  constructor(clock: Clock, codec: Codec, floors: Floors, leases: FeedLeases) {
+    this.#leases = leases;
     this.#clock = clock;
     this.#codec = codec;
     this.#floors = floors;
@@ -25,6 +28,7 @@ export class SmallLocalTier implements LocalTier {
     const held = this.find(key);
     if (held === undefined || held.entry.kind === 'tombstone') return NOT_HERE;
     const nowMs = this.#clock.wallMs();
+    if (!held.trusted) return NOT_HERE;
     if (freshness(held.entry, nowMs) !== 'fresh') return NOT_HERE;
     this.#held.set(key, { ...held, lastAccessedMs: nowMs, accessCount: held.accessCount + 1 });
     return held.value;
@@ -34,7 +38,8 @@ export class SmallLocalTier implements LocalTier {
     const held = this.#held.get(key);
     if (held === undefined || freshness(held.entry, this.#clock.wallMs()) === 'dead') return undefined;
     const passes = held.entry.kind === 'tombstone' || this.#floors.passes(key, held.entry);
-    return passes ? held : undefined;
+    const untilMs = this.#leases.untilMs[partitionOf(key)] as number;
+    return passes ? { ...held, trusted: this.#clock.monotonicMs() < untilMs } : undefined;
   }
 
   put(key: string, entry: Entry, mode: WriteMode): WriteOutcome {
@@ -73,6 +78,7 @@ export class SmallLocalTier implements LocalTier {
       lastAccessedMs: nowMs,
       accessCount: 0,
       heldSinceMs: nowMs,
+      trusted: true,
     });
   }
 }

@@ -2,6 +2,7 @@ import { MsgpackCodec } from '../../src/codec/msgpack-codec.js';
 import type { Cache, CacheEvents, LoadCall } from '../../src/core/cache.js';
 import { Emitter } from '../../src/core/emitter.js';
 import { Engine } from '../../src/core/engine.js';
+import { FeedLeases } from '../../src/core/feed-lease.js';
 import { Floors } from '../../src/core/floors.js';
 import { HybridClock } from '../../src/core/hlc.js';
 import { NULL_RECORDER } from '../../src/core/recorder.js';
@@ -91,6 +92,7 @@ export function openFleet(routes?: RoutesApi): FleetInMemory {
 
 function openCache(clock: VirtualClock): Cache {
   const floors = new Floors();
+  const leases = new FeedLeases(false);
   const codec = new MsgpackCodec();
   return new Engine({
     city: 'mumbai',
@@ -106,7 +108,9 @@ function openCache(clock: VirtualClock): Cache {
       eviction: new ClockEviction(),
       maxBytes: 268_435_456,
       maxEntries: 100_000,
+      leases,
     }),
+    leases,
     tiers: [],
     feeds: [],
     gate: new Bulkhead(clock, 'the source', 32, 1_024),

@@ -13,8 +13,9 @@ import { makeOwnPrefix } from '../servers.js';
 export class RedisSubject {
   readonly redis: Redis;
   readonly prefix: string;
-  /** What the feed said, in order. */
+  /** What the feed said, in order; but for what it vouches for, since when, by partition. */
   readonly changes: Change[] = [];
+  readonly known = new Map<number, number>();
   /** What went wrong, in order. */
   readonly errors: { readonly error: Error; readonly shard: string }[];
 
@@ -37,7 +38,10 @@ export class RedisSubject {
       prefix,
     });
     const subject = new RedisSubject(redis, prefix, errors);
-    redis.feed.listen((change) => subject.changes.push(change));
+    redis.feed.listen((change) => {
+      if (change.kind === 'known') subject.known.set(change.partition, change.sinceMs);
+      else subject.changes.push(change);
+    });
     await redis.start();
     return subject;
   }

@@ -1,0 +1,341 @@
+import type { Clock } from '../core/clock.js';
+import type { Codec, Decoded, Readers } from '../core/codec.js';
+import { type Entry, mergeEntries, NO_PAYLOAD, type WriteMode } from '../core/entry.js';
+import { CacheError } from '../core/errors.js';
+import type { FeedLeases } from '../core/feed-lease.js';
+import type { Floors } from '../core/floors.js';
+import { PARTITIONS, partitionOf, utf8Length } from '../core/key.js';
+import { type LocalEntry, type LocalTier, NOT_HERE } from '../core/local.js';
+import { STORED, type WriteOutcome } from '../core/outcome.js';
+import { filledOf } from './entry-columns.js';
+import type { EvictionPolicy } from './eviction.js';
+import { COPIED, FREE, NO_STAMP, NOTHING, type Page, READ_ONCE, SHARED, Slots, UNREAD } from './slots.js';
+
+/**
+ * What an entry takes besides its key, tags and payload: its share of the columns, of the index and of the heads of
+ * its objects. Measured with a million entries.
+ */
+export const ENTRY_OVERHEAD_BYTES = 256;
+
+/** What a tag takes besides its text. */
+const TAG_OVERHEAD_BYTES = 32;
+
+/** How many slots each put looks at for entries that nobody asks for any more. */
+const SWEEP_SLOTS = 4;
+
+/** Stands for the payload of the entry that is here, which is decoded already or stays where it is. */
+const HELD: Uint8Array = new Uint8Array(0);
+
+export interface MemoryTierParts {
+  readonly clock: Clock;
+  readonly codec: Codec;
+  readonly floors: Floors;
+  readonly eviction: EvictionPolicy;
+  /** Of keys, tags, payloads and `ENTRY_OVERHEAD_BYTES` each. */
+  readonly maxBytes: number;
+  readonly maxEntries: number;
+  readonly leases: FeedLeases;
+  /** How long a copy may be used before the levels below are asked again, in ms; left out, for as long as it lives. */
+  readonly holdMaxMs?: number;
+}
+
+/**
+ * The level in this process's memory. A Map finds the slot of a key; what is known of it lies in arrays at the slot's
+ * number, and a hit reads three of them: until when it is fresh, under which state of the world it was last checked,
+ * and its value.
+ *
+ * Entries date themselves by wall time. What remains of their lifetimes is counted on the monotonic clock from the
+ * moment they come, so a wall clock that is set does not revive or end anything.
+ *
+ * What is dead or dropped goes when it is asked for, when a put comes by it, or when it is evicted; until then it
+ * counts in `entries` and `sizeBytes`.
+ */
+export class MemoryTier implements LocalTier {
+  readonly #clock: Clock;
+  readonly #codec: Codec;
+  readonly #floors: Floors;
+  readonly #eviction: EvictionPolicy;
+  readonly #maxBytes: number;
+  readonly #maxEntries: number;
+  readonly #trustedUntilMs: Float64Array;
+  readonly #holdMaxMs: number;
+  readonly #slots: Slots;
+  #index = new Map<string, number>();
+  #bytes = 0;
+  #drops = 0;
+  /** How many drops there had been, itself included, when a partition was dropped last. */
+  readonly #droppedAt = new Uint32Array(PARTITIONS);
+  #sweptTo = 0;
+
+  /** @throws CacheError `invalid-options` for a limit that is not a positive whole number */
+  constructor(parts: MemoryTierParts) {
+    this.#clock = parts.clock;
+    this.#codec = parts.codec;
+    this.#floors = parts.floors;
+    this.#eviction = parts.eviction;
+    this.#maxBytes = positiveLimit(parts.maxBytes, 'maxBytes');
+    this.#maxEntries = positiveLimit(parts.maxEntries, 'maxEntries');
+    this.#trustedUntilMs = parts.leases.untilMs;
+    this.#holdMaxMs = parts.holdMaxMs ?? Number.POSITIVE_INFINITY;
+    this.#slots = new Slots(this.#maxEntries);
+  }
+
+  get sizeBytes(): number {
+    return this.#bytes;
+  }
+
+  get entries(): number {
+    return this.#slots.used;
+  }
+
+  read(key: string): unknown {
+    const slot = this.#index.get(key);
+    if (slot === undefined) return NOT_HERE;
+    const page = this.#slots.pageOf(slot);
+    const at = Slots.placeOf(slot);
+    const nowMs = this.#clock.monotonicMs();
+    let value = page.values[at];
+    if (!this.#isTrusted(page, at, nowMs)) return NOT_HERE;
+    if (nowMs >= (page.freshUntilMs[at] as number) || page.stamps[at] !== this.#stamp()) {
+      value = this.#readChecked(slot, page, at, nowMs);
+      if (value === NOT_HERE) return NOT_HERE;
+    }
+    page.usedAtMs[at] = nowMs;
+    page.uses[at] = (page.uses[at] as number) + 1;
+    this.#eviction.onHit(slot);
+    return value;
+  }
+
+  find(key: string): LocalEntry | undefined {
+    const slot = this.#index.get(key);
+    if (slot === undefined) return undefined;
+    const page = this.#slots.pageOf(slot);
+    const at = Slots.placeOf(slot);
+    const nowMs = this.#clock.monotonicMs();
+    if (!this.#isAlive(page, at, nowMs)) {
+      this.#remove(slot);
+      return undefined;
+    }
+    const aheadMs = this.#wallAheadMs(nowMs);
+    const known = {
+      entry: page.entries.read(at, NO_PAYLOAD, Math.round((page.freshUntilMs[at] as number) + aheadMs)),
+      lastAccessedMs: Math.round((page.usedAtMs[at] as number) + aheadMs),
+      accessCount: page.uses[at] as number,
+      heldSinceMs: Math.round((page.heldSinceMs[at] as number) + aheadMs),
+      trusted: this.#isTrusted(page, at, nowMs),
+    };
+    const held = page.values[at];
+    if (isDecoded(page.contents[at] as number)) return { ...known, value: held };
+    // Whoever wants to know of an entry seldom wants its value, and decoding costs more than all the rest.
+    const open = () => this.#decode(held as Uint8Array, 'one')?.value;
+    return {
+      ...known,
+      get value() {
+        return open();
+      },
+    };
+  }
+
+  put(key: string, entry: Entry, mode: WriteMode): WriteOutcome {
+    const nowMs = this.#clock.monotonicMs();
+    this.#sweep(nowMs);
+    if (!this.#floors.passes(key, filledOf(entry))) return { kind: 'superseded' };
+    const slot = this.#liveSlot(key, nowMs);
+    const current = slot === undefined ? undefined : this.#entryAt(slot, nowMs);
+    const merged = mergeEntries(current, entry, mode);
+    if (merged.entry !== current) this.#keep(key, slot, merged.entry, nowMs, merged.accepted);
+    return merged.accepted ? STORED : { kind: 'superseded', by: merged.entry.version };
+  }
+
+  drop(key: string): void {
+    const slot = this.#index.get(key);
+    if (slot !== undefined) this.#remove(slot);
+  }
+
+  dropAll(partition?: number): void {
+    this.#drops += 1;
+    if (partition !== undefined) {
+      this.#droppedAt[partition] = this.#drops;
+      return;
+    }
+    this.#index = new Map();
+    this.#slots.clear();
+    this.#eviction.clear();
+    this.#bytes = 0;
+  }
+
+  /** The state of the world that decides what may be handed out: a number that grows whenever it changes. */
+  #stamp(): number {
+    return this.#floors.epoch + this.#drops + 1;
+  }
+
+  /** For a slot that is past its TTL, or was not checked under the present state of the world. */
+  #readChecked(slot: number, page: Page, at: number, nowMs: number): unknown {
+    if (!this.#isAlive(page, at, nowMs)) {
+      this.#remove(slot);
+      return NOT_HERE;
+    }
+    if (nowMs >= (page.freshUntilMs[at] as number) || page.entries.kind(at) === 'tombstone') return NOT_HERE;
+    const value = this.#open(slot, page, at);
+    if (value !== NOT_HERE && isDecoded(page.contents[at] as number)) page.stamps[at] = this.#stamp();
+    return value;
+  }
+
+  /** Whether the feed vouches for what is held, and it has not been held for longer than it may. */
+  #isTrusted(page: Page, at: number, nowMs: number): boolean {
+    return (
+      nowMs < (this.#trustedUntilMs[page.partitions[at] as number] as number) &&
+      nowMs < (page.heldSinceMs[at] as number) + this.#holdMaxMs
+    );
+  }
+
+  /** Not dead, not dropped, not below a floor. */
+  #isAlive(page: Page, at: number, nowMs: number): boolean {
+    if (this.#isOver(page, at, nowMs)) return false;
+    return page.stamps[at] === this.#stamp() || this.#floors.passes(page.keys[at] as string, page.entries.filled(at));
+  }
+
+  /** Dead or dropped. */
+  #isOver(page: Page, at: number, nowMs: number): boolean {
+    const deadAtMs = (page.freshUntilMs[at] as number) + page.entries.staleMs(at);
+    const droppedAt = this.#droppedAt[page.partitions[at] as number] as number;
+    return nowMs >= deadAtMs || droppedAt > (page.dropsBefore[at] as number);
+  }
+
+  /** The value of an entry that is alive; `NOT_HERE` when its bytes cannot be read, and then it is forgotten. */
+  #open(slot: number, page: Page, at: number): unknown {
+    const content = page.contents[at] as number;
+    if (isDecoded(content)) return page.values[at];
+    // The first reader may be the only one: protecting the value can wait for the second.
+    const decoded = this.#decode(page.values[at] as Uint8Array, content === READ_ONCE ? 'many' : 'one');
+    if (decoded === undefined) {
+      this.#remove(slot);
+      return NOT_HERE;
+    }
+    if (decoded.frozen) {
+      page.values[at] = decoded.value;
+      page.contents[at] = SHARED;
+    } else {
+      page.contents[at] = content === UNREAD ? READ_ONCE : COPIED;
+    }
+    return decoded.value;
+  }
+
+  #decode(payload: Uint8Array, readers: Readers): Decoded | undefined {
+    try {
+      return this.#codec.decode(payload, readers);
+    } catch {
+      // Bytes of a newer node, perhaps. A cache that cannot read its copy has none.
+      return undefined;
+    }
+  }
+
+  #liveSlot(key: string, nowMs: number): number | undefined {
+    const slot = this.#index.get(key);
+    if (slot === undefined || this.#isAlive(this.#slots.pageOf(slot), Slots.placeOf(slot), nowMs)) return slot;
+    this.#remove(slot);
+    return undefined;
+  }
+
+  #entryAt(slot: number, nowMs: number): Entry {
+    const page = this.#slots.pageOf(slot);
+    const at = Slots.placeOf(slot);
+    return page.entries.read(at, HELD, (page.freshUntilMs[at] as number) + this.#wallAheadMs(nowMs));
+  }
+
+  /** Makes `entry` what is kept of `key`, if there is room and use for it. */
+  #keep(key: string, held: number | undefined, entry: Entry, nowMs: number, accepted: boolean): void {
+    const freshUntilMs = entry.freshUntilMs - this.#wallAheadMs(nowMs);
+    const isDead = nowMs >= freshUntilMs + Math.max(entry.staleWhileRevalidateMs, entry.staleIfErrorMs);
+    const sizeBytes = held !== undefined && entry.payload === HELD ? this.#sizeOf(held) : sizeOf(key, entry);
+    if (isDead || sizeBytes > this.#maxBytes) {
+      if (held !== undefined) this.#remove(held);
+      return;
+    }
+    const slot = held ?? this.#insert(key, sizeBytes, nowMs);
+    const page = this.#slots.pageOf(slot);
+    const at = Slots.placeOf(slot);
+    this.#bytes += sizeBytes - (page.sizesBytes[at] as number);
+    page.sizesBytes[at] = sizeBytes;
+    page.freshUntilMs[at] = freshUntilMs;
+    page.dropsBefore[at] = this.#drops;
+    page.stamps[at] = NO_STAMP;
+    page.entries.write(at, entry);
+    if (accepted) page.heldSinceMs[at] = nowMs;
+    if (entry.payload !== HELD) {
+      page.values[at] = entry.kind === 'value' ? ownBytes(entry.payload) : undefined;
+      page.contents[at] = entry.kind === 'value' ? UNREAD : NOTHING;
+    }
+    while (this.#bytes > this.#maxBytes) this.#remove(this.#eviction.victim());
+  }
+
+  /** A slot for a new key, after what it takes to have room for `sizeBytes`. */
+  #insert(key: string, sizeBytes: number, nowMs: number): number {
+    while (this.#slots.used >= this.#maxEntries || this.#bytes + sizeBytes > this.#maxBytes) {
+      this.#remove(this.#eviction.victim());
+    }
+    const slot = this.#slots.take();
+    const page = this.#slots.pageOf(slot);
+    const at = Slots.placeOf(slot);
+    page.keys[at] = key;
+    page.sizesBytes[at] = 0;
+    page.partitions[at] = partitionOf(key);
+    page.uses[at] = 0;
+    page.usedAtMs[at] = nowMs;
+    this.#index.set(key, slot);
+    this.#eviction.onInsert(slot);
+    return slot;
+  }
+
+  #remove(slot: number): void {
+    const page = this.#slots.pageOf(slot);
+    this.#index.delete(page.keys[Slots.placeOf(slot)] as string);
+    this.#bytes -= this.#sizeOf(slot);
+    this.#eviction.onRemove(slot);
+    this.#slots.giveBack(slot);
+  }
+
+  #sizeOf(slot: number): number {
+    return this.#slots.pageOf(slot).sizesBytes[Slots.placeOf(slot)] as number;
+  }
+
+  #sweep(nowMs: number): void {
+    const slots = Math.min(SWEEP_SLOTS, this.#slots.end);
+    for (let i = 0; i < slots; i++) {
+      if (this.#sweptTo >= this.#slots.end) this.#sweptTo = 0;
+      const slot = this.#sweptTo++;
+      const page = this.#slots.pageOf(slot);
+      const at = Slots.placeOf(slot);
+      if (page.contents[at] !== FREE && this.#isOver(page, at, nowMs)) this.#remove(slot);
+    }
+  }
+
+  /** What to add to a monotonic instant to have the wall time. */
+  #wallAheadMs(nowMs: number): number {
+    return this.#clock.wallMs() - nowMs;
+  }
+}
+
+function isDecoded(content: number): boolean {
+  return content === SHARED || content === NOTHING;
+}
+
+function sizeOf(key: string, entry: Entry): number {
+  let bytes = ENTRY_OVERHEAD_BYTES + utf8Length(key) + entry.payload.byteLength;
+  for (const tag of entry.tags) bytes += TAG_OVERHEAD_BYTES + utf8Length(tag);
+  return bytes;
+}
+
+/** Up to here V8 keeps the bytes within the object, and asking for their buffer would make it build one. */
+const INLINE_BYTES_MAX = 64;
+
+/** Bytes that keep no larger buffer alive: what a socket or another level handed over is often a part of one. */
+function ownBytes(payload: Uint8Array): Uint8Array {
+  const isOwn = payload.byteLength > INLINE_BYTES_MAX && payload.byteLength === payload.buffer.byteLength;
+  return isOwn ? payload : new Uint8Array(payload);
+}
+
+function positiveLimit(limit: number, field: string): number {
+  if (Number.isSafeInteger(limit) && limit > 0) return limit;
+  throw new CacheError('invalid-options', `${field} is ${limit}: it must be a whole number above 0`, { field });
+}
