@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { memoryTier } from '../../test/memory/memory-tier-harness.js';
+import { NOT_HERE } from '../core/local.js';
+import { ENTRY_OVERHEAD_BYTES } from './memory-tier.js';
+
+describe('the budget of a MemoryTier', () => {
+  const size = (key: string, text: string) => ENTRY_OVERHEAD_BYTES + key.length + 2 * (text.length + 2);
+
+  it('counts keys in UTF-8, payloads twice, tags and an overhead each', () => {
+    const { tier, entry, deleted } = memoryTier();
+    tier.put('कुंजी', entry('abc'), 'set');
+    expect(tier.sizeBytes).toBe(ENTRY_OVERHEAD_BYTES + 15 + 2 * 5);
+    tier.put('कुंजी', entry('abcdef', 2_000), 'set');
+    expect(tier.sizeBytes).toBe(ENTRY_OVERHEAD_BYTES + 15 + 2 * 8);
+    tier.put('कुंजी', deleted(9_000), 'set');
+    expect(tier.sizeBytes).toBe(ENTRY_OVERHEAD_BYTES + 15);
+    tier.put('t', entry('', 1, { tags: ['one', 'two'] }), 'set');
+    expect(tier.sizeBytes).toBeGreaterThan(2 * ENTRY_OVERHEAD_BYTES + 15 + 1 + 2 * 2 + 6);
+  });
+
+  it('is never exceeded after a put, in bytes or in entries', () => {
+    const { tier, entry } = memoryTier({ maxBytes: 10 * size('key:0', 'v'), maxEntries: 8 });
+    for (let i = 0; i < 100; i++) {
+      tier.put(`key:${i % 23}`, entry('v'.repeat((i * 37) % 700), i), 'set');
+      expect(tier.sizeBytes).toBeLessThanOrEqual(10 * size('key:0', 'v'));
+      expect(tier.entries).toBeLessThanOrEqual(8);
+    }
+    expect(tier.entries).toBeGreaterThan(2);
+  });
+
+  it('makes room for what grows in place', () => {
+    const { tier, entry } = memoryTier({ maxBytes: 4 * size('k0', 'v'), maxEntries: 100 });
+    for (let i = 0; i < 4; i++) tier.put(`k${i}`, entry('v'), 'set');
+    tier.read('k3');
+    tier.put('k3', entry('v'.repeat(size('k0', 'v') / 2), 2_000), 'set');
+    expect(tier.entries).toBe(3);
+    expect(tier.read('k3')).not.toBe(NOT_HERE);
+  });
+
+  it('does not keep what is larger than all of it, nor the older copy', () => {
+    const { tier, entry } = memoryTier({ maxBytes: 4_000 });
+    tier.put('k', entry('small', 1_000), 'set');
+    expect(tier.put('k', entry('v'.repeat(2_000), 2_000), 'set')).toEqual({ kind: 'stored' });
+    expect([tier.read('k'), tier.entries, tier.sizeBytes]).toEqual([NOT_HERE, 0, 0]);
+  });
+
+  it('is kept for what is read', () => {
+    const { tier, entry } = memoryTier({ maxEntries: 50 });
+    for (let i = 0; i < 2_000; i++) {
+      tier.put(`once:${i}`, entry('v'), 'set');
+      if (tier.read('often') === NOT_HERE) tier.put('often', entry('v'), 'set');
+    }
+    expect(tier.find('often')?.accessCount).toBeGreaterThan(1_900);
+  });
+
+  it('is given back by what is dead or dropped, while others are put', () => {
+    const { tier, clock, entry } = memoryTier();
+    for (let i = 0; i < 200; i++) tier.put(`old:${i}`, entry('v'), 'set');
+    clock.advance(60_000);
+    for (let i = 0; i < 60; i++) tier.put(`new:${i}`, entry('v'), 'set');
+    expect(tier.entries).toBe(60);
+    for (let p = 0; p < 256; p++) tier.dropAll(p);
+    for (let i = 0; i < 60; i++) tier.put('last', entry('v', i), 'set');
+    expect(tier.entries).toBe(1);
+    expect(tier.sizeBytes).toBe(size('last', 'v'));
+  });
+
+  it('refuses limits that are none', () => {
+    for (const parts of [{ maxBytes: 0 }, { maxEntries: -1 }, { maxEntries: 1.5 }, { maxBytes: Number.NaN }]) {
+      expect(() => memoryTier(parts)).toThrow(/must be a whole number above 0/);
+    }
+  });
+});
