@@ -12,6 +12,7 @@ describe('KeyLayout', () => {
       sequenceKey: 'fleetflow:{42}!seq',
       channel: 'fleetflow:{42}!feed',
       entryPrefix: 'fleetflow:{42}:',
+      keyFrom: 16,
     });
     expect(layout.floors).toEqual({
       slot: 6_823,

@@ -16,6 +16,8 @@ export interface Stream {
 /** A partition: its stream, and what precedes the key of an entry. */
 export interface PartitionKeys extends Stream {
   readonly entryPrefix: string;
+  /** Where in that the key of the entry begins, in bytes, counted from 1 as Lua does. */
+  readonly keyFrom: number;
 }
 
 /** The floors: their stream, and the hash that keeps them. */
@@ -43,7 +45,7 @@ export class KeyLayout {
     }
     this.partitions = Array.from({ length: PARTITIONS }, (_, partition) => {
       const tag = `${prefix}{${partition}}`;
-      return { ...streamAt(tag), entryPrefix: `${tag}:` };
+      return { ...streamAt(tag), entryPrefix: `${tag}:`, keyFrom: Buffer.byteLength(tag) + 2 };
     });
     const tag = `${prefix}{floors}`;
     this.floors = { ...streamAt(tag), hashKey: `${tag}!floors` };

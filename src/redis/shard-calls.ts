@@ -58,14 +58,13 @@ export class ShardCalls {
     return answers;
   }
 
-  /** As `askAll`, for the one question of the commonest read. Never rejects. */
-  async askOne<T>({ slot, ask }: Question<T>, call: Call): Promise<Answer<T>> {
+  /** As `askAll`, for one question, which is what most reads and writes are. Never rejects. */
+  async askOne<T>(slot: number, call: Call, ask: () => Promise<T>): Promise<Answer<T>> {
     const shard = this.#connections.ownerOf(slot);
     const skipped = this.#skip(shard, call);
     if (shard === undefined || skipped !== undefined) return skipped ?? NOT_READY;
     try {
-      const value = await this.#guard.run(shard, call, () => this.#within(shard, call, ask()));
-      return { kind: 'answered', value };
+      return answered(await this.#guard.run(shard, call, () => this.#within(shard, call, ask())));
     } catch (thrown) {
       return unanswered(thrown, shard);
     }
