@@ -29,7 +29,7 @@ export function durationMs(duration: Duration, field: string): number {
 export function positiveDurationMs(duration: Duration, field: string): number {
   const ms = durationMs(duration, field);
   if (ms === 0) {
-    throw new CacheError('invalid-ttl', `${field} is 0: it must be at least 1 ms; to remove an entry use delete`, {
+    throw new CacheError('invalid-ttl', `${field} is 0: it must be at least 1 ms`, {
       field,
     });
   }

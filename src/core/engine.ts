@@ -11,7 +11,7 @@ import type {
   SetOptions,
   WriteResult,
 } from './cache.js';
-import { type Call, type CallOptions, startCall } from './call.js';
+import { abortedError, type Call, type CallOptions, startCall } from './call.js';
 import type { Codec } from './codec.js';
 import { type Duration, positiveDurationMs } from './duration.js';
 import type { Emitter } from './emitter.js';
@@ -24,10 +24,10 @@ import { nextReading } from './hlc.js';
 import { checkKey, checkTags } from './key.js';
 import { openKeyspace } from './keyspace.js';
 import type { Answer } from './ladder.js';
-import { type Loader, LoadRung } from './load-rung.js';
+import type { Loader } from './loader.js';
 import { type LocalEntry, NOT_HERE } from './local.js';
 import type { Level } from './outcome.js';
-import { Reader, type ReaderParts } from './reader.js';
+import { type Deadlines, Reader, type ReaderParts, UNREADABLE } from './reader.js';
 import { cacheStats, nodeIdOf, type StatsParts } from './stats.js';
 import { encodeVersion } from './version.js';
 import { Writer, type WriterParts } from './writer.js';
@@ -38,17 +38,9 @@ const SAMPLE_EVERY = 64;
 export interface EngineParts extends ReaderParts, Omit<WriterParts, 'flights'>, StatsParts {
   readonly codec: Codec;
   readonly events: Emitter<CacheEvents>;
-  readonly deadlines: Deadlines;
-  readonly leases: FeedLeases;
+  readonly feedLeases: FeedLeases;
   /** Gives back what the levels have in common. */
   release(): Promise<void>;
-}
-
-/** How long an operation may take when the caller does not say, in ms. */
-export interface Deadlines {
-  readonly readMs: number;
-  readonly loadMs: number;
-  readonly writeMs: number;
 }
 
 /**
@@ -67,7 +59,7 @@ export class Engine implements Cache {
     this.#reader = new Reader(parts);
     const flights = this.#reader.flights;
     this.#writer = new Writer({ ...parts, flights });
-    const intake = new FeedIntake({ ...parts, flights });
+    const intake = new FeedIntake({ ...parts, flights, leases: parts.feedLeases });
     for (const { feed } of parts.feeds) feed.listen((change) => intake.take(change));
   }
 
@@ -150,13 +142,15 @@ export class Engine implements Cache {
       ? { found: new Map<string, unknown>(), open: [...new Set(keys)] }
       : this.#readLocalMany(keys);
     if (open.length === 0) return found;
-    const rung = new LoadRung(this.#reader.loadParts, loader, options);
+    const source = this.#reader.source(loader, options);
     const call = this.#begin(open, options, 'loadMs');
     const startedMs = this.#parts.clock.monotonicMs();
-    const answers = await this.#reader.load(open, rung, refresh, call);
+    const answers = await this.#reader.load(open, source, refresh, call);
     this.#count(answers, startedMs);
     for (const answer of answers) throwIfLoadFailed(answer);
-    this.#collect(open, answers, found);
+    const unreadable = this.#collect(open, answers, found);
+    if (unreadable.length > 0)
+      this.#collect(unreadable, await this.#reader.load(unreadable, source, true, call), found);
     return found;
   }
 
@@ -251,6 +245,7 @@ export class Engine implements Cache {
   }
 
   async #close(): Promise<void> {
+    this.#parts.local.dropAll();
     await this.#reader.settle();
     try {
       await Promise.all(this.#parts.tiers.map((tier) => tier.close()));
@@ -265,6 +260,8 @@ export class Engine implements Cache {
       throw new CacheError('closed', 'the cache is closed: make a new one with createCache');
     }
     for (const key of keys) checkKey(key);
+    const signal = options?.signal;
+    if (signal?.aborted === true) throw abortedError('the cache', signal);
     return startCall(this.#parts.clock, options, this.#parts.deadlines[kind], kind === 'writeMs' ? 'write' : 'read');
   }
 
@@ -310,12 +307,14 @@ export class Engine implements Cache {
     const answer = await this.#readBelow(key, call);
     const { entry, level, stale } = answer;
     if (entry?.kind !== 'value' || level === undefined) return undefined;
-    return { entry, level, stale, value: this.#reader.valueOf(key, answer) };
+    const value = this.#reader.valueOf(key, answer);
+    return value === UNREADABLE ? undefined : { entry, level, stale, value };
   }
 
   async #getBelow(key: string, options: CallOptions | undefined): Promise<unknown> {
     const answer = await this.#readBelow(key, this.#begin([key], options, 'readMs'));
-    return this.#reader.valueOf(key, answer);
+    const value = this.#reader.valueOf(key, answer);
+    return value === UNREADABLE ? undefined : value;
   }
 
   async #readBelow(key: string, call: Call): Promise<Answer> {
@@ -327,18 +326,27 @@ export class Engine implements Cache {
 
   async #loadOne(key: string, loader: Loader, options: LoadOptions | undefined): Promise<unknown> {
     const call = this.#begin([key], options, 'loadMs');
-    const rung = new LoadRung(this.#reader.loadParts, loader, options);
+    const source = this.#reader.source(loader, options);
     const startedMs = this.#parts.clock.monotonicMs();
-    const [answer] = await this.#reader.load([key], rung, options?.refresh === true, call);
-    this.#count([answer as Answer], startedMs);
-    throwIfLoadFailed(answer as Answer);
-    return this.#reader.valueOf(key, answer as Answer);
+    const [answer] = (await this.#reader.load([key], source, options?.refresh === true, call)) as [Answer];
+    this.#count([answer], startedMs);
+    throwIfLoadFailed(answer);
+    const value = this.#reader.valueOf(key, answer);
+    if (value !== UNREADABLE) return value;
+    const [again] = (await this.#reader.load([key], source, true, call)) as [Answer];
+    throwIfLoadFailed(again);
+    return this.#reader.valueOf(key, again);
   }
 
-  #collect(keys: readonly string[], answers: readonly Answer[], found: Map<string, unknown>): void {
-    keys.forEach((key, i) => {
+  /** @returns the keys whose values could not be read */
+  #collect(keys: readonly string[], answers: readonly Answer[], found: Map<string, unknown>): string[] {
+    return keys.filter((key, i) => {
       const answer = answers[i] as Answer;
-      if (answer.entry?.kind === 'value') found.set(key, this.#reader.valueOf(key, answer));
+      if (answer.entry?.kind !== 'value') return false;
+      const value = this.#reader.valueOf(key, answer);
+      if (value === UNREADABLE) return true;
+      found.set(key, value);
+      return false;
     });
   }
 

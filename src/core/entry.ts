@@ -80,7 +80,8 @@ export interface Merged {
  * A fill adds no knowledge of the data; it only has to be asked for after the fence. Against a tombstone, or an entry
  * whose delete it is the first to tell of, its version does not matter (the source is the truth about what exists);
  * against a live entry it must be newer, or the same data asked for later. Loaded data carry their own time as their
- * whole version (`loadedVersion`): they are the same data as what was set with that time, and keep its version.
+ * whole version (`loadedVersion`): they are the same data as what was set with that time, and keep its version. That the
+ * source has nothing is news if it was asked later.
  */
 export function mergeEntries(current: Entry | undefined, incoming: Entry, mode: WriteMode): Merged {
   if (current === undefined) return { entry: incoming, accepted: true };
@@ -115,11 +116,14 @@ function isTop(incoming: Entry, current: Entry): boolean {
 }
 
 function isFresherFill(incoming: Entry, current: Entry): boolean {
+  const isLater = compareHlc(incoming.fillStart, current.fillStart) > 0;
+  // That there is nothing has no version: it is news if it was asked for later.
+  if (incoming.kind === 'absent') return isLater;
   if (compareVersions(incoming.version, current.version) > 0) return true;
   const isSame = isLoaded(incoming.version)
     ? incoming.version.eventTimeMs === current.version.eventTimeMs
     : compareVersions(incoming.version, current.version) === 0;
-  return isSame && compareHlc(incoming.fillStart, current.fillStart) > 0;
+  return isSame && isLater;
 }
 
 /** What remains when neither of the two shows. */

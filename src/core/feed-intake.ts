@@ -2,7 +2,8 @@ import type { CacheEvents } from './cache.js';
 import type { Emitter } from './emitter.js';
 import type { Change } from './feed.js';
 import type { FeedLeases } from './feed-lease.js';
-import { concernedBy, type Floors } from './floors.js';
+import { concernedBy, type Floor, type Floors } from './floors.js';
+import { compileGlob } from './glob.js';
 import { partitionOf } from './key.js';
 import type { LocalTier } from './local.js';
 import type { SingleFlight } from './single-flight.js';
@@ -40,9 +41,10 @@ export class FeedIntake {
         break;
       case 'floor': {
         const { floors, flights, events } = this.#parts;
-        if (!floors.raise(change.floor)) break;
-        flights.disarmAll(concernedBy(change.floor));
-        events.emit('invalidated', { scope: change.floor.scope, subject: change.floor.subject });
+        const floor = readable(change.floor);
+        if (!floors.raise(floor)) break;
+        flights.disarmAll(concernedBy(floor));
+        events.emit('invalidated', { scope: floor.scope, subject: floor.subject });
         break;
       }
       case 'known':
@@ -68,5 +70,16 @@ export class FeedIntake {
     if (deleted && held?.kind === 'tombstone') return;
     local.drop(key);
     if (events.has('changed')) events.emit('changed', { key, version: encodeVersion(version), by: 'elsewhere' });
+  }
+}
+
+/** A pattern that this release cannot read is taken for everything: a floor may cover too much, never too little. */
+function readable(floor: Floor): Floor {
+  if (floor.scope !== 'pattern') return floor;
+  try {
+    compileGlob(floor.subject);
+    return floor;
+  } catch {
+    return { scope: 'all', subject: '', hlc: floor.hlc };
   }
 }

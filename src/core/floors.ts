@@ -12,7 +12,7 @@ export interface Floor {
 }
 
 /** Most floors kept one by one. Beyond it the older half becomes one floor over everything: safe, and bounded. */
-export const FLOORS_MAX = 4_096;
+export const FLOORS_MAX = 32_768;
 
 /** Everything a floor check needs to know of an entry. */
 export interface Filled {
@@ -26,11 +26,17 @@ export interface Filled {
  * remember up to where one was checked and compare two numbers on the next hit.
  */
 export class Floors {
+  readonly #most: number;
   #epoch = 0;
   #all: Hlc = HLC_ZERO;
   readonly #partitions = new Map<number, Hlc>();
   readonly #tags = new Map<string, Hlc>();
   readonly #patterns = new PatternIndex<Hlc>();
+
+  /** @param most how many are kept one by one */
+  constructor(most = FLOORS_MAX) {
+    this.#most = most;
+  }
 
   get epoch(): number {
     return this.#epoch;
@@ -62,7 +68,7 @@ export class Floors {
         break;
     }
     this.#epoch += 1;
-    if (this.size > FLOORS_MAX) this.#fold();
+    if (this.size > this.#most) this.#fold();
     return true;
   }
 

@@ -2,7 +2,7 @@ import type { EntryOptions, Keyspace, KeyspaceDefinition, LoadOptions, SetOption
 import type { CallOptions } from './call.js';
 import { durationMs } from './duration.js';
 import { CacheError } from './errors.js';
-import type { Loader } from './load-rung.js';
+import type { Loader } from './loader.js';
 
 /** What a keyspace needs of the cache that it is a view of. */
 export interface KeyspaceHost {

@@ -1,16 +1,14 @@
-import type { LoadCall, LoadOptions } from './cache.js';
-import { type Call, deadlineError, remainingMs, waitWithin } from './call.js';
+import { type Call, deadlineError, remainingMs, sliceCall, waitWithin } from './call.js';
 import type { Clock } from './clock.js';
-import type { Codec } from './codec.js';
-import { durationMs } from './duration.js';
-import { type Entry, NO_PAYLOAD } from './entry.js';
 import { CacheError, toError } from './errors.js';
 import type { Hlc, HybridClock } from './hlc.js';
-import { eventTimeMs, type Lifetime, type LifetimeDefaults, newEntry, resolveLifetime } from './lifetime.js';
+import { LEASE_MS, type LeaseOffice, type LeaseToken } from './lease.js';
+import type { LoadFailures } from './load-failures.js';
+import type { LoadedEntries } from './loaded-entries.js';
+import type { Loader } from './loader.js';
 import { MISS, type Outcome } from './outcome.js';
 import type { Tally } from './tally.js';
 import type { Rung } from './tier.js';
-import { loadedVersion, type Version } from './version.js';
 
 /** Lets a bounded number of loads run at a time; the others wait in order, within their deadlines. */
 export interface LoadGate {
@@ -21,155 +19,163 @@ export interface LoadGate {
 export interface LoadParts {
   readonly clock: Clock;
   readonly hlc: HybridClock;
-  readonly origin: number;
-  readonly codec: Codec;
   readonly gate: LoadGate;
   readonly failures: LoadFailures;
   readonly tally: Tally;
-  readonly defaults: LifetimeDefaults;
-  readonly absentTtlMs: number;
+  readonly leases: LeaseOffice;
+  /** Reads what others may have filled since: from the level whose leases they are. */
+  reread(keys: readonly string[], call: Call): Promise<readonly Outcome[]>;
 }
 
-/** Values of the keys that the source has, and how the one of a key is to be kept. */
-export interface Loader {
-  load(keys: readonly string[], call: LoadCall): Promise<ReadonlyMap<string, unknown>>;
-  lifetimeOf?(value: unknown, key: string): LoadOptions;
-}
+/** How often a key that others are loading is waited for. After that we load it ourselves. */
+const WAITS_MAX = 2;
+/** What the source may have of the time that a load has left. */
+const SOURCE_SHARE = 0.95;
 
-/** The source as the last rung: asks a loader once for all keys that no level had. */
+/**
+ * The source as the last rung: asks a loader once for all keys that no level had and that nobody else in the city is
+ * loading. What others load is waited for and read again. The races that leases close:
+ *
+ *   1. A and B miss the same key at the same time. A gets the lease, B is told that it is busy.
+ *   2. A loads and fills; the fill ends the lease and wakes B, who finds the entry. One load.
+ *   3. Had A's fill come between B's miss and B's wish, the office would say `filled`: B reads again. Still one.
+ *   4. A key is deleted while A loads: the delete ends the lease, and the fill is refused by the fence. Whoever
+ *      asks now gets a lease of his own.
+ */
 export class LoadRung implements Rung {
   readonly level = 'source';
   readonly #parts: LoadParts;
   readonly #loader: Loader;
-  readonly #options: LoadOptions;
-  readonly #lifetime: Lifetime;
-  readonly #absentTtlMs: number;
+  readonly #entries: LoadedEntries;
+  readonly #since: Hlc;
+  readonly #token: LeaseToken;
 
-  /** @throws CacheError for options that are out of range */
-  constructor(parts: LoadParts, loader: Loader, options: LoadOptions = {}) {
+  /** @param since a reading taken before any level was asked on behalf of this load */
+  constructor(parts: LoadParts, loader: Loader, entries: LoadedEntries, since: Hlc, token: LeaseToken) {
     this.#parts = parts;
     this.#loader = loader;
-    this.#options = options;
-    this.#lifetime = resolveLifetime(options, parts.defaults);
-    this.#absentTtlMs =
-      options.absentTtl === undefined ? parts.absentTtlMs : durationMs(options.absentTtl, 'absentTtl');
+    this.#entries = entries;
+    this.#since = since;
+    this.#token = token;
   }
 
-  async read(keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
+  async read(keys: readonly string[], whole: Call): Promise<readonly Outcome[]> {
     const { failures, clock } = this.#parts;
-    const known = keys.map((key) => failures.recent(key, clock.monotonicMs()));
-    const wanted = keys.filter((_, i) => known[i] === undefined);
-    const loaded = wanted.length === 0 ? new Map<string, Outcome>() : await this.#load(wanted, call);
-    return keys.map((key, i): Outcome => {
-      const error = known[i] ?? (loaded instanceof Error ? loaded : undefined);
-      return error === undefined ? ((loaded as Map<string, Outcome>).get(key) ?? MISS) : { kind: 'failed', error };
+    // What is left is for a stale copy to stand in, before the callers' own deadlines.
+    const call = sliceCall(clock, whole, remainingMs(clock, whole) * SOURCE_SHARE);
+    const outcomes = new Map<string, Outcome>();
+    let open = keys.filter((key) => {
+      const error = failures.recent(key, clock.monotonicMs());
+      if (error !== undefined) outcomes.set(key, { kind: 'failed', error });
+      return error === undefined;
+    });
+    for (let waits = 0; open.length > 0; waits++) {
+      open = await this.#round(open, call, waits < WAITS_MAX, outcomes);
+    }
+    return keys.map((key) => outcomes.get(key) ?? MISS);
+  }
+
+  /** Gives back leases of keys whose loaded entry is not going to be kept. */
+  release(keys: readonly string[]): void {
+    const { leases, clock } = this.#parts;
+    const deadlineAtMs = clock.monotonicMs() + LEASE_MS;
+    void leases.release(keys, this.#token, { deadlineAtMs, signal: undefined, reason: 'write' });
+  }
+
+  /** @returns the keys that are to be asked for once more */
+  async #round(
+    keys: readonly string[],
+    call: Call,
+    mayWait: boolean,
+    outcomes: Map<string, Outcome>,
+  ): Promise<string[]> {
+    const { leases, clock, reread } = this.#parts;
+    const answers = await leases.acquire(keys, this.#token, this.#since, sliceCall(clock, call, LEASE_MS));
+    const isOurs = (i: number) => answers[i]?.kind !== 'filled' && (answers[i]?.kind !== 'busy' || !mayWait);
+    const ours = keys.filter((_, i) => isOurs(i));
+    const others = keys.filter((_, i) => !isOurs(i));
+    const ends = answers.map((answer) => (answer.kind === 'busy' ? answer.ended : undefined));
+    const [loaded] = await Promise.all([
+      ours.length > 0 ? this.#load(ours, call) : undefined,
+      others.length > 0 ? Promise.all(ends) : undefined,
+    ]);
+    for (const key of ours) outcomes.set(key, loadedOutcome(loaded, key));
+    if (others.length === 0) return [];
+    if (remainingMs(clock, call) <= 0) {
+      const error = deadlineError('the load by another node');
+      for (const key of others) outcomes.set(key, { kind: 'failed', error });
+      return [];
+    }
+    const found = await reread(others, call);
+    return others.filter((key, i) => {
+      const outcome = found[i];
+      if (outcome?.kind !== 'found' || !this.#entries.isNews(key, outcome.entry)) return true;
+      outcomes.set(key, outcome);
+      return false;
     });
   }
 
   /** What the source said, as entries; or the error that it, or the wait for it, ended in. */
   async #load(keys: readonly string[], call: Call): Promise<Map<string, Outcome> | Error> {
-    const { clock, hlc, gate, failures, tally } = this.#parts;
+    const { clock, gate, tally } = this.#parts;
     const stop = new AbortController();
     const cancel = clock.schedule(remainingMs(clock, call), () => stop.abort(deadlineError('the source')));
+    const stopRenewing = this.#keepRenewing(keys, call);
     try {
-      const work = gate.run(call, async () => {
-        // Before the source is asked: whatever is written from here on is newer than what it says.
-        const fillStart = hlc.next();
-        tally.loads += 1;
-        const startedMs = clock.monotonicMs();
-        try {
-          const values = await this.#loader.load(keys, { signal: stop.signal, remainingMs: remainingMs(clock, call) });
-          return this.#outcomes(keys, values, fillStart);
-        } finally {
-          tally.duration('load', clock.monotonicMs() - startedMs);
-        }
-      });
+      const work = gate.run(call, () => this.#ask(keys, stop.signal, call));
       const outcomes = await waitWithin(clock, call, 'the source', work);
-      for (const key of keys) failures.forget(key);
+      const unfilled = keys.filter((key) => outcomes.get(key)?.kind !== 'found');
+      if (unfilled.length > 0) this.release(unfilled);
       return outcomes;
     } catch (thrown) {
-      const error = toError(thrown);
       tally.loadErrors += 1;
-      const overloaded = error instanceof CacheError && error.code === 'overloaded';
-      if (!overloaded) for (const key of keys) failures.remember(key, error, clock.monotonicMs());
-      return error;
+      this.release(keys);
+      return toError(thrown);
     } finally {
       cancel();
+      stopRenewing();
     }
   }
 
-  #outcomes(keys: readonly string[], values: ReadonlyMap<string, unknown>, fillStart: Hlc): Map<string, Outcome> {
-    if (!(values instanceof Map)) {
-      throw new CacheError('load-failed', 'the loader did not return a Map of the keys that exist');
-    }
-    return new Map(keys.map((key) => [key, this.#toOutcome(key, values.get(key), fillStart)]));
-  }
-
-  #toOutcome(key: string, value: unknown, fillStart: Hlc): Outcome {
-    const { codec, clock } = this.#parts;
-    const wallMs = clock.wallMs();
-    if (value === undefined) {
-      if (this.#absentTtlMs === 0) return MISS;
-      const version = this.#version(undefined, fillStart);
-      const lifetime = {
-        ttlMs: this.#absentTtlMs,
-        staleWhileRevalidateMs: 0,
-        staleIfErrorMs: 0,
-        tags: this.#lifetime.tags,
-      };
-      return { kind: 'found', entry: newEntry('absent', NO_PAYLOAD, { version, fillStart }, lifetime, wallMs) };
-    }
+  /** Asks the source, and remembers if it fails: how long the others had to wait for a place is not its fault. */
+  async #ask(keys: readonly string[], signal: AbortSignal, call: Call): Promise<Map<string, Outcome>> {
+    const { clock, hlc, failures, tally } = this.#parts;
+    // Before the source is asked: whatever is written from here on is newer than what it says.
+    const fillStart = hlc.next();
+    tally.loads += 1;
+    const startedMs = clock.monotonicMs();
+    const asked = (async () => this.#loader.load(keys, { signal, remainingMs: remainingMs(clock, call) }))();
     try {
-      const own = this.#loader.lifetimeOf?.(value, key);
-      const lifetime =
-        own === undefined ? this.#lifetime : resolveLifetime({ ...this.#options, ...own }, this.#parts.defaults);
-      const version = this.#version((own?.eventTimeOf ?? this.#options.eventTimeOf)?.(value), fillStart);
-      const entry: Entry = newEntry('value', codec.encode(value), { version, fillStart }, lifetime, wallMs);
-      return { kind: 'found', entry };
+      const values = await waitWithin(clock, call, 'the source', asked);
+      if (!(values instanceof Map)) {
+        throw new CacheError('load-failed', 'the loader did not return a Map of the keys that exist');
+      }
+      for (const key of keys) failures.forget(key);
+      return new Map(keys.map((key) => [key, this.#entries.outcomeOf(key, values.get(key), fillStart, this.#loader)]));
     } catch (thrown) {
-      return { kind: 'failed', error: toError(thrown) };
+      const error = toError(thrown);
+      for (const key of keys) failures.remember(key, error, clock.monotonicMs());
+      throw error;
+    } finally {
+      tally.duration('load', clock.monotonicMs() - startedMs);
     }
   }
 
-  /** Data that do not know their own time are as new as the moment at which the source was asked. */
-  #version(eventTime: number | Date | undefined, fillStart: Hlc): Version {
-    if (eventTime === undefined) return { eventTimeMs: fillStart.ms, hlc: fillStart, origin: this.#parts.origin };
-    const { ms, clamped } = eventTimeMs(eventTime, this.#parts.clock.wallMs());
-    if (clamped) this.#parts.tally.clampedEventTimes += 1;
-    return loadedVersion(ms);
+  #keepRenewing(keys: readonly string[], call: Call): () => void {
+    const { clock, leases } = this.#parts;
+    let cancel = () => {};
+    const again = () => {
+      cancel = clock.schedule(LEASE_MS / 2, () => {
+        void leases.renew(keys, this.#token, sliceCall(clock, call, LEASE_MS / 2));
+        again();
+      });
+    };
+    again();
+    return () => cancel();
   }
 }
 
-/** Most failures that are remembered; beyond it the oldest are forgotten, and their keys may be loaded again. */
-const FAILURES_MAX = 10_000;
-
-/** Keys whose load failed a moment ago. Until the moment has passed the failure is the answer, so that a dead source sees one call and not fifty. */
-export class LoadFailures {
-  readonly #rememberMs: number;
-  readonly #failures = new Map<string, { readonly error: Error; readonly untilMs: number }>();
-
-  constructor(rememberMs: number) {
-    this.#rememberMs = rememberMs;
-  }
-
-  recent(key: string, nowMs: number): Error | undefined {
-    const failure = this.#failures.get(key);
-    if (failure === undefined) return undefined;
-    if (nowMs < failure.untilMs) return failure.error;
-    this.#failures.delete(key);
-    return undefined;
-  }
-
-  remember(key: string, error: Error, nowMs: number): void {
-    this.#failures.delete(key);
-    this.#failures.set(key, { error, untilMs: nowMs + this.#rememberMs });
-    if (this.#failures.size > FAILURES_MAX) {
-      const oldest = this.#failures.keys().next();
-      if (oldest.done === false) this.#failures.delete(oldest.value);
-    }
-  }
-
-  forget(key: string): void {
-    this.#failures.delete(key);
-  }
+function loadedOutcome(loaded: Map<string, Outcome> | Error | undefined, key: string): Outcome {
+  if (loaded instanceof Error) return { kind: 'failed', error: loaded };
+  return loaded?.get(key) ?? MISS;
 }

@@ -1,5 +1,5 @@
-import type { CacheEvents } from './cache.js';
-import { type Call, waitWithin } from './call.js';
+import type { CacheEvents, LoadOptions } from './cache.js';
+import { type Call, sliceCall, waitWithin } from './call.js';
 import type { Clock } from './clock.js';
 import type { Codec } from './codec.js';
 import type { Emitter } from './emitter.js';
@@ -7,13 +7,26 @@ import { CacheError, toError } from './errors.js';
 import type { Floors } from './floors.js';
 import type { HybridClock } from './hlc.js';
 import { type Answer, climb, type Held, type LadderParts } from './ladder.js';
+import type { LeaseOffice } from './lease.js';
 import type { LifetimeDefaults } from './lifetime.js';
-import { LoadFailures, type LoadGate, type LoadParts, type LoadRung } from './load-rung.js';
+import { LoadFailures } from './load-failures.js';
+import { type LoadGate, type LoadParts, LoadRung } from './load-rung.js';
+import { LoadedEntries } from './loaded-entries.js';
+import type { Loader } from './loader.js';
 import { type LocalTier, NOT_HERE } from './local.js';
-import type { WriteOutcome } from './outcome.js';
+import type { Level, WriteOutcome } from './outcome.js';
 import { type Flight, SingleFlight } from './single-flight.js';
 import type { Tally } from './tally.js';
 import type { Rung, Tier, Write } from './tier.js';
+
+/** How long an operation may take when the caller does not say, in ms. */
+export interface Deadlines {
+  readonly readMs: number;
+  readonly loadMs: number;
+  readonly writeMs: number;
+  /** How long a load is waited for while there is a stale copy to serve instead. */
+  readonly softMs: number;
+}
 
 export interface ReaderParts {
   readonly origin: number;
@@ -31,11 +44,15 @@ export interface ReaderParts {
   readonly absentTtlMs: number;
   /** How long a failed load is the answer for its key, in ms. */
   readonly loadFailureMs: number;
-  readonly deadlines: { readonly readMs: number; readonly loadMs: number; readonly writeMs: number };
+  readonly leases: LeaseOffice;
+  readonly deadlines: Deadlines;
 }
 
 /** Most writes that go on behind readers' backs at a time; beyond it a rung is left without the fill. */
 const FILLS_MAX = 256;
+
+/** Told apart from every value: the bytes of an entry could not be decoded. */
+export const UNREADABLE: unique symbol = Symbol('unreadable');
 
 const NOTHING: Answer = Object.freeze({
   entry: undefined,
@@ -50,7 +67,7 @@ const NOTHING: Answer = Object.freeze({
 /** Reads that this process's memory could not answer: one flight per key climbs the ladder, and its answer is kept. */
 export class Reader {
   readonly flights = new SingleFlight<Answer>();
-  readonly loadParts: LoadParts;
+  readonly #loadParts: LoadParts;
   readonly #parts: ReaderParts;
   readonly #ladder: LadderParts;
   readonly #background = new Set<Promise<unknown>>();
@@ -65,7 +82,20 @@ export class Reader {
       monotonicMs: () => clock.monotonicMs(),
       wallMs: () => clock.wallMs(),
     };
-    this.loadParts = { ...parts, failures: new LoadFailures(parts.loadFailureMs) };
+    this.#loadParts = {
+      ...parts,
+      failures: new LoadFailures(parts.loadFailureMs),
+      // The nearest tier is the one whose leases they are.
+      reread: async (keys, call) => parts.tiers[0]?.read(keys, call) ?? [],
+    };
+  }
+
+  /** @throws CacheError for options that are out of range */
+  source(loader: Loader, options: LoadOptions = {}): LoadRung {
+    const since = this.#parts.hlc.next();
+    // The reading is this node's alone, so with the node it names the load.
+    const token = `${this.#parts.origin.toString(36)}.${since.ms.toString(36)}.${since.counter}`;
+    return new LoadRung(this.#loadParts, loader, new LoadedEntries(this.#parts, options, since), since, token);
   }
 
   /**
@@ -96,23 +126,68 @@ export class Reader {
   async load(keys: readonly string[], source: LoadRung, refresh: boolean, call: Call): Promise<readonly Answer[]> {
     const flights = refresh ? this.#refresh(keys, source, call) : this.#join(keys, source, call);
     const all = Promise.all(flights.map((flight) => flight.result));
-    const answers = await waitWithin(this.#parts.clock, call, `the load of ${named(keys)}`, all);
+    const answers = await this.#waitFor(all, keys, refresh ? undefined : this.#standIns(keys), call);
     const outdated = keys.filter((_, i) => answers[i]?.revalidate === true);
     if (outdated.length > 0) this.#revalidate(outdated, source);
     return answers;
   }
 
-  /** The value of an answer: the one object that this process keeps of it, or a decoded one. */
+  /** Waits for a load: to the deadline, or, if stale copies may stand in for all of it, not so long. */
+  async #waitFor(
+    load: Promise<readonly Answer[]>,
+    keys: readonly string[],
+    standIns: readonly Answer[] | undefined,
+    call: Call,
+  ): Promise<readonly Answer[]> {
+    const { clock, deadlines } = this.#parts;
+    const wait = standIns === undefined ? call : sliceCall(clock, call, deadlines.softMs);
+    try {
+      return await waitWithin(clock, wait, `the load of ${named(keys)}`, load);
+    } catch (thrown) {
+      const isLate = thrown instanceof CacheError && thrown.code === 'deadline';
+      if (isLate && standIns !== undefined) return standIns;
+      throw thrown;
+    }
+  }
+
+  /** Answers for all keys from stale copies in this process; undefined when one has none that may stand in. */
+  #standIns(keys: readonly string[]): readonly Answer[] | undefined {
+    const { local, clock } = this.#parts;
+    const wallMs = clock.wallMs();
+    const answers: Answer[] = [];
+    for (const key of keys) {
+      const held = local.find(key);
+      if (held?.entry.kind !== 'value' || wallMs >= held.entry.freshUntilMs + held.entry.staleIfErrorMs)
+        return undefined;
+      answers.push({ ...NOTHING, entry: held.entry, level: 'local', value: held.value, stale: true });
+    }
+    return answers;
+  }
+
+  /**
+   * The value of an answer: the one object that this process keeps of it, or a decoded one; `UNREADABLE` when a level
+   * gave bytes that are none.
+   */
   valueOf(key: string, answer: Answer): unknown {
     if (answer.entry?.kind !== 'value') return undefined;
     if (answer.level === 'local') return answer.value;
     const kept = answer.stale ? NOT_HERE : this.#parts.local.read(key);
-    return kept === NOT_HERE ? this.#parts.codec.decode(answer.entry.payload).value : kept;
+    return kept === NOT_HERE ? this.#decode(answer.entry.payload, answer.level) : kept;
   }
 
   /** Resolves when nothing goes on behind anybody's back any more. Everything that does has a deadline. */
   async settle(): Promise<void> {
     while (this.#background.size > 0) await Promise.allSettled(this.#background);
+  }
+
+  #decode(payload: Uint8Array, level: Level | undefined): unknown {
+    try {
+      return this.#parts.codec.decode(payload).value;
+    } catch {
+      // Written by a newer release, or damaged. The level counts as having failed.
+      this.#parts.tally.error(level ?? 'local', 'corrupt-entry');
+      return UNREADABLE;
+    }
   }
 
   #join(keys: readonly string[], source: LoadRung | undefined, call: Call): Flight<Answer>[] {
@@ -126,20 +201,33 @@ export class Reader {
       begun.push(flight);
       return flight;
     });
-    if (begun.length > 0) this.#track(this.#fly(begun, rungs, call));
+    if (begun.length > 0) this.#track(this.#fly(begun, rungs, source, call));
     return flights;
   }
 
   #refresh(keys: readonly string[], source: LoadRung, call: Call): Flight<Answer>[] {
-    const flights = keys.map((key) => this.flights.beginRefresh(key));
-    this.#track(this.#fly(flights, [source], call, true));
+    const begun: Flight<Answer>[] = [];
+    const flights = keys.map((key) => {
+      const joined = this.flights.findRefresh(key);
+      if (joined !== undefined) return joined;
+      const flight = this.flights.beginRefresh(key);
+      begun.push(flight);
+      return flight;
+    });
+    if (begun.length > 0) this.#track(this.#fly(begun, [source], source, call, true));
     return flights;
   }
 
   /** Climbs for all flights at once; ends each, whatever happens. Never rejects. */
-  async #fly(flights: readonly Flight<Answer>[], rungs: readonly Rung[], call: Call, refresh = false): Promise<void> {
+  async #fly(
+    flights: readonly Flight<Answer>[],
+    rungs: readonly Rung[],
+    source: LoadRung | undefined,
+    call: Call,
+    refresh = false,
+  ): Promise<void> {
     const { clock, deadlines } = this.#parts;
-    const loads = rungs.at(-1)?.level === 'source';
+    const loads = source !== undefined;
     // A flight outlives the caller who began it: others may wait for it, and what it brings is worth keeping.
     const ownMs = clock.monotonicMs() + (loads ? deadlines.loadMs : deadlines.readMs);
     const flightCall: Call = { ...call, deadlineAtMs: Math.max(call.deadlineAtMs, ownMs), signal: undefined };
@@ -148,7 +236,7 @@ export class Reader {
       const held = refresh ? () => undefined : (key: string) => this.#held(key);
       const answers = await climb(keys, rungs, held, flightCall, this.#ladder);
       for (const flight of flights) this.flights.end(flight);
-      this.#keep(flights, answers, rungs);
+      this.#keep(flights, answers, rungs, source);
       flights.forEach((flight, i) => {
         flight.resolve(answers[i] as Answer);
       });
@@ -176,13 +264,21 @@ export class Reader {
   }
 
   /** Gives the answers to this process and to the tiers that missed, unless a write came by in the meantime. */
-  #keep(flights: readonly Flight<Answer>[], answers: readonly Answer[], rungs: readonly Rung[]): void {
+  #keep(
+    flights: readonly Flight<Answer>[],
+    answers: readonly Answer[],
+    rungs: readonly Rung[],
+    source: LoadRung | undefined,
+  ): void {
     const { local, floors, tiers } = this.#parts;
     const fills = new Map<Tier, Write[]>();
     flights.forEach((flight, i) => {
       const { entry, level, stale, missed } = answers[i] as Answer;
-      if (entry === undefined || level === 'local' || stale || !flight.armed || !floors.passes(flight.key, entry))
+      if (entry === undefined || level === 'local' || stale) return;
+      if (!flight.armed || !floors.passes(flight.key, entry)) {
+        if (level === 'source') source?.release([flight.key]);
         return;
+      }
       local.put(flight.key, entry, 'fill');
       const write: Write = { key: flight.key, entry, mode: 'fill' };
       for (const tier of tiers) {
@@ -218,9 +314,13 @@ export class Reader {
   }
 
   #revalidate(keys: readonly string[], source: LoadRung): void {
-    const wanted = keys.filter((key) => !this.flights.isRefreshing(key));
-    if (wanted.length === 0) return;
     const { clock, deadlines, events } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    const { failures } = this.#loadParts;
+    const wanted = keys.filter(
+      (key) => this.flights.findRefresh(key) === undefined && failures.recent(key, nowMs) === undefined,
+    );
+    if (wanted.length === 0) return;
     const call: Call = { deadlineAtMs: clock.monotonicMs() + deadlines.loadMs, signal: undefined, reason: 'refresh' };
     for (const flight of this.#refresh(wanted, source, call)) {
       this.#track(

@@ -83,19 +83,19 @@ describe('SingleFlight', () => {
     expect([reading.armed, loading.armed]).toEqual([false, true]);
   });
 
-  it('keeps a refresh apart: nobody joins it, it takes no place, and a write disarms it too', () => {
+  it('keeps a refresh apart: no read joins it, it takes no place, and a write disarms it too', () => {
     const flights = new SingleFlight<number>();
     const reading = flights.begin('k', true);
     const refresh = flights.beginRefresh('k');
-    expect(flights.isRefreshing('k')).toBe(true);
+    expect(flights.findRefresh('k')).toBe(refresh);
     expect(flights.find('k', true)).toBe(reading);
     flights.end(reading);
     expect(flights.find('k', true)).toBeUndefined();
-    expect(flights.isRefreshing('k')).toBe(true);
+    expect(flights.findRefresh('k')).toBe(refresh);
     flights.disarm('k');
-    expect([refresh.armed, flights.isRefreshing('k')]).toEqual([false, false]);
+    expect([refresh.armed, flights.findRefresh('k')]).toEqual([false, undefined]);
     const [older, newer] = [flights.beginRefresh('k'), flights.beginRefresh('k')];
     flights.end(older);
-    expect([older.armed, newer.armed, flights.isRefreshing('k')]).toEqual([false, true, true]);
+    expect([older.armed, newer.armed, flights.findRefresh('k')]).toEqual([false, true, newer]);
   });
 });

@@ -57,11 +57,12 @@ export class SingleFlight<T> {
     return replace(this.#flights, new Flight<T>(key, loads));
   }
 
-  isRefreshing(key: string): boolean {
-    return this.#refreshes.has(key);
+  /** The refresh to join: by whoever wants the source asked, and by nobody who would take what the levels have. */
+  findRefresh(key: string): Flight<T> | undefined {
+    return this.#refreshes.get(key);
   }
 
-  /** Starts a flight that only its beginner waits for. */
+  /** Starts a flight that asks the source whatever the levels hold. */
   beginRefresh(key: string): Flight<T> {
     return replace(this.#refreshes, new Flight<T>(key, true));
   }

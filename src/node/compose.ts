@@ -5,6 +5,7 @@ import { Engine } from '../core/engine.js';
 import { FeedLeases } from '../core/feed-lease.js';
 import { Floors } from '../core/floors.js';
 import { HybridClock } from '../core/hlc.js';
+import { NO_LEASES } from '../core/lease.js';
 import { NO_LOCAL } from '../core/no-local.js';
 import { NULL_RECORDER } from '../core/recorder.js';
 import { nodeIdOf } from '../core/stats.js';
@@ -116,8 +117,14 @@ export async function compose(given: CacheConfig): Promise<Composition> {
     absentTtlMs: ABSENT_TTL_MS,
     loadFailureMs: LOAD_FAILURE_MS,
     tombstoneMs: TOMBSTONE_MS,
-    leases,
-    deadlines: { readMs: config.deadlines.read, loadMs: config.deadlines.load, writeMs: config.deadlines.write },
+    feedLeases: leases,
+    leases: NO_LEASES,
+    deadlines: {
+      readMs: config.deadlines.read,
+      loadMs: config.deadlines.load,
+      writeMs: config.deadlines.write,
+      softMs: config.deadlines.soft,
+    },
     levelState: (level) => watch.stateOf(level),
     levelSize: (level) =>
       level === 'peer' && peers !== undefined ? peers.store : { sizeBytes: undefined, entries: undefined },

@@ -80,6 +80,8 @@ const config = z.strictObject({
     .strictObject({
       read: duration.default(1_000),
       load: duration.default(10_000),
+      /** How long a load is waited for while there is a stale copy to serve instead. */
+      soft: duration.default(500),
       write: duration.default(1_000),
     })
     .prefault({}),

@@ -4,6 +4,7 @@ import { Engine, type EngineParts } from '../../src/core/engine.js';
 import { FeedLeases } from '../../src/core/feed-lease.js';
 import { Floors } from '../../src/core/floors.js';
 import { HybridClock } from '../../src/core/hlc.js';
+import { NO_LEASES } from '../../src/core/lease.js';
 import { NULL_RECORDER } from '../../src/core/recorder.js';
 import { Tally } from '../../src/core/tally.js';
 import { Bulkhead } from '../../src/policy/bulkhead.js';
@@ -70,8 +71,9 @@ export function startNode(
     absentTtlMs: ABSENT_TTL_MS,
     loadFailureMs: LOAD_FAILURE_MS,
     tombstoneMs: TOMBSTONE_MS,
-    leases,
-    deadlines: { readMs: READ_MS, loadMs: LOAD_MS, writeMs: READ_MS },
+    feedLeases: leases,
+    leases: NO_LEASES,
+    deadlines: { readMs: READ_MS, loadMs: LOAD_MS, writeMs: READ_MS, softMs: READ_MS },
     levelState: () => 'ok',
     levelSize: () => ({ sizeBytes: undefined, entries: undefined }),
     release: async () => {

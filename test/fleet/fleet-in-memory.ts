@@ -5,6 +5,7 @@ import { Engine } from '../../src/core/engine.js';
 import { FeedLeases } from '../../src/core/feed-lease.js';
 import { Floors } from '../../src/core/floors.js';
 import { HybridClock } from '../../src/core/hlc.js';
+import { NO_LEASES } from '../../src/core/lease.js';
 import { NULL_RECORDER } from '../../src/core/recorder.js';
 import { Tally } from '../../src/core/tally.js';
 import type { LocationUpdate, Vehicle, VehicleId, VehicleLocation } from '../../src/fleet/domain.js';
@@ -110,7 +111,8 @@ function openCache(clock: VirtualClock): Cache {
       maxEntries: 100_000,
       leases,
     }),
-    leases,
+    feedLeases: leases,
+    leases: NO_LEASES,
     tiers: [],
     feeds: [],
     gate: new Bulkhead(clock, 'the source', 32, 1_024),
@@ -122,7 +124,7 @@ function openCache(clock: VirtualClock): Cache {
     absentTtlMs: 5_000,
     loadFailureMs: 1_000,
     tombstoneMs: 7_200_000,
-    deadlines: { readMs: 1_000, loadMs: 10_000, writeMs: 1_000 },
+    deadlines: { readMs: 1_000, loadMs: 10_000, writeMs: 1_000, softMs: 500 },
     levelState: () => 'ok',
     levelSize: () => ({ sizeBytes: undefined, entries: undefined }),
     release: async () => {},

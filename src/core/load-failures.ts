@@ -1,0 +1,36 @@
+/** Most failures that are remembered; beyond it the oldest are forgotten, and their keys may be loaded again. */
+const FAILURES_MAX = 10_000;
+
+/**
+ * Keys whose load failed a moment ago. Until the moment has passed the failure is the answer, so that a dead source sees
+ * one call and not fifty.
+ */
+export class LoadFailures {
+  readonly #rememberMs: number;
+  readonly #failures = new Map<string, { readonly error: Error; readonly untilMs: number }>();
+
+  constructor(rememberMs: number) {
+    this.#rememberMs = rememberMs;
+  }
+
+  recent(key: string, nowMs: number): Error | undefined {
+    const failure = this.#failures.get(key);
+    if (failure === undefined) return undefined;
+    if (nowMs < failure.untilMs) return failure.error;
+    this.#failures.delete(key);
+    return undefined;
+  }
+
+  remember(key: string, error: Error, nowMs: number): void {
+    this.#failures.delete(key);
+    this.#failures.set(key, { error, untilMs: nowMs + this.#rememberMs });
+    if (this.#failures.size > FAILURES_MAX) {
+      const oldest = this.#failures.keys().next();
+      if (oldest.done === false) this.#failures.delete(oldest.value);
+    }
+  }
+
+  forget(key: string): void {
+    this.#failures.delete(key);
+  }
+}
