@@ -51,21 +51,16 @@ async function readConfig(path: string): Promise<unknown> {
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    throw new CacheError('invalid-config', `--config: ${path} cannot be read: ${messageOf(cause)}`, {
-      field: '--config',
-      cause,
-    });
+    throw configError(`${path} cannot be read`, cause);
   }
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new CacheError('invalid-config', `--config: ${path} is not JSON: ${messageOf(cause)}`, {
-      field: '--config',
-      cause,
-    });
+    throw configError(`${path} is not JSON`, cause);
   }
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function configError(what: string, cause: unknown): CacheError {
+  const message = `--config: ${what}: ${cause instanceof Error ? cause.message : cause}`;
+  return new CacheError('invalid-config', message, { field: '--config', cause });
 }

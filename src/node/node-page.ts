@@ -34,7 +34,9 @@ export class NodePage {
     if (snapshot !== undefined) this.#figures.push(stats.nodeId, snapshot);
     const { local, peer } = stats.levels;
     const { readsPerSecond, hitRate, reads } = this.#figures.reads();
-    const states = this.#composition.health().levels.map(({ level, state }) => {
+    const { levels } = this.#composition.health();
+    const peers = levels.find(({ level }) => level === 'peer');
+    const states = levels.map(({ level, state }) => {
       const sinceMs = this.#changedAtMs.get(level) ?? this.#startedAtMs;
       return [level, { state, sinceMs }] as const;
     });
@@ -50,7 +52,7 @@ export class NodePage {
           readsPerSecond,
           entries: (local?.entries ?? 0) + (peer?.entries ?? 0),
           sizeBytes: (local?.sizeBytes ?? 0) + (peer?.sizeBytes ?? 0),
-          members: null,
+          members: peers === undefined ? null : peers.parts - peers.out.length,
         },
       ],
       totals: {

@@ -56,7 +56,7 @@ async function demo(given: Given, version: string): Promise<number> {
   const screen = openScreen(json === undefined ? process.stdout : process.stderr, json === undefined);
   const interrupt = listenForInterrupt(() => screen.progress('Ending the demo. Once more Ctrl-C ends it at once'));
   // Nobody reads any more (`demo | head`): the demo has lost its purpose.
-  process.stdout.on('error', () => interrupt.stop());
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => interrupt.stop());
   const options: DemoOptions = {
     vehicles: given.vehicles,
     readsPerSecond: given.reads,
@@ -106,7 +106,7 @@ function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    throw misused(`It must be a whole number from ${min} to ${max}.`);
   };
 }
 
@@ -115,8 +115,12 @@ function runTime(text: string): number {
   try {
     ms = durationMs(text as Duration, '--for');
   } catch (error) {
-    throw new InvalidArgumentError(`${error instanceof Error ? error.message : error}.`);
+    throw misused(`${error instanceof Error ? error.message : error}.`);
   }
-  if (ms < SHORTEST_RUN_MS) throw new InvalidArgumentError(`It must be ${SHORTEST_RUN_MS / 1_000}s or longer.`);
+  if (ms < SHORTEST_RUN_MS) throw misused(`It must be ${SHORTEST_RUN_MS / 1_000}s or longer.`);
   return ms;
+}
+
+function misused(message: string): InvalidArgumentError {
+  return new InvalidArgumentError(message);
 }

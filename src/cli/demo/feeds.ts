@@ -12,6 +12,8 @@ export interface Sink {
 }
 
 const TICK_MS = 100;
+/** Pings that are due within so short a time go together. */
+const TOGETHER_MS = 20;
 /** How long to leave a full sink alone. */
 const FULL_PAUSE_MS = 20;
 const BATCH_MAX = 500;
@@ -103,8 +105,7 @@ export class Replay {
 
   async #await({ t }: ReplayPing, signal: AbortSignal): Promise<void> {
     const waitMs = this.#pace.waitMs(t, performance.now());
-    // Pings that are due in a moment go together.
-    if (waitMs < TICK_MS) return;
+    if (waitMs < TOGETHER_MS) return;
     await this.#flush(signal);
     await pause(waitMs, signal);
   }

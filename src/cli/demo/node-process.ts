@@ -71,12 +71,17 @@ export class NodeProcess {
       throw new Error(`${options.config.name}: its process could not be started`, { cause });
     }
     const node = new NodeProcess(options, started, pid);
+    // Nothing is lost with a node that has not begun.
+    const giveUp = () => started.kill('SIGKILL');
+    options.signal.addEventListener('abort', giveUp);
     try {
       await node.ask({ kind: 'start', config: options.config }, START_BOUND_MS);
       return node;
     } catch (error) {
       await node.stop();
       throw error;
+    } finally {
+      options.signal.removeEventListener('abort', giveUp);
     }
   }
 

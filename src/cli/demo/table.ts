@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import type { PageData, PageLevel } from '../../node/page-data.js';
-import { bytesText, clockText, countText, msText, percentText, spanText } from './figures-text.js';
+import { bytesText, countText, msText, percentText, spanText } from './figures-text.js';
 
 /** What the table shows beside the figures of the page. */
 export interface TableView {
@@ -47,11 +47,10 @@ const STATE_STYLES: Readonly<Record<PageLevel['state'], Style>> = {
   out: 'red',
   none: 'gray',
 };
-const LOG_LINES = 4;
 
 /** The live table as lines of text, none of them longer than `width` characters. */
 export function renderTable(view: TableView, width: number, paint: Paint): string[] {
-  const lines = [...head(view, paint), '', ...levels(view, paint), '', ...processes(view, paint), ...log(view, paint)];
+  const lines = [...head(view, paint), '', ...levels(view, paint), '', ...processes(view, paint)];
   return lines.map((line) => cut(line, width));
 }
 
@@ -129,13 +128,6 @@ function processes({ page, nodes, redis }: TableView, paint: Paint): string[] {
     );
   }
   return lines;
-}
-
-function log({ page }: TableView, paint: Paint): string[] {
-  const newest = page.log.slice(0, LOG_LINES).reverse();
-  return newest.length === 0
-    ? []
-    : ['', ...newest.map(({ atMs, text }) => paint('dim', `${clockText(atMs)}  ${text}`))];
 }
 
 type Cell = string | readonly [text: string, paint: (text: string) => string];

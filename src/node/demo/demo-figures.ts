@@ -155,7 +155,7 @@ export class DemoFigures {
         readsPerSecond: this.#figures.readsPerSecond(name),
         entries: sumOf(sample, 'entries'),
         sizeBytes: sumOf(sample, 'sizeBytes'),
-        members: null,
+        members: membersOf(sample),
       })),
       totals: this.#pageTotals(),
       levels: this.#figures.levels({
@@ -247,6 +247,12 @@ export class DemoFigures {
 /** Positions that were kept. */
 export function recordedOf({ fleet }: NodeSample): number {
   return fleet.newest + fleet.history;
+}
+
+/** Nodes that it sees answer, itself included. */
+function membersOf(sample: NodeSample | undefined): number | null {
+  const peer = sample?.health.levels.find(({ level }) => level === 'peer');
+  return peer === undefined ? null : peer.parts - peer.out.length;
 }
 
 function sumOf(sample: NodeSample | undefined, what: 'entries' | 'sizeBytes'): number | null {

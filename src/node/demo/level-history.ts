@@ -2,6 +2,9 @@ import type { LevelState } from '../../core/cache.js';
 import type { Level } from '../../core/outcome.js';
 import type { LevelHealth } from '../level-watch.js';
 
+/** What one node says of a level. */
+type LevelView = Pick<LevelHealth, 'level' | 'state' | 'out'>;
+
 interface Seen {
   readonly state: LevelState;
   readonly sinceMs: number;
@@ -19,14 +22,14 @@ const NAMES: Readonly<Record<Level, string>> = {
 /** What several nodes say about the levels they share, made one, and since when it has been so. */
 export class LevelHistory {
   readonly #log: (text: string) => void;
-  readonly #healths = new Map<string, readonly LevelHealth[]>();
+  readonly #healths = new Map<string, readonly LevelView[]>();
   readonly #seen = new Map<Level, Seen>();
 
   constructor(log: (text: string) => void) {
     this.#log = log;
   }
 
-  take(node: string, levels: readonly LevelHealth[], nowMs: number): void {
+  take(node: string, levels: readonly LevelView[], nowMs: number): void {
     this.#healths.set(node, levels);
     this.#look(nowMs);
   }
