@@ -71,8 +71,10 @@ export class HostProcess {
       this.#stderr = (this.#stderr + text).slice(-STDERR_CHARS_MAX);
       if (process.env.COHERENCE_DEBUG !== undefined) process.stderr.write(text);
     });
-    const about = await nextMessage(child, READY_BOUND_MS);
-    if (about.kind !== 'ready') throw new Error(`The process of ${this.#subject} did not start.\n${this.#stderr}`);
+    const about = await nextMessage(child, READY_BOUND_MS).catch((cause: unknown) => {
+      throw new Error(`The process of ${this.#subject} did not start.\n${this.#stderr}`, { cause });
+    });
+    if (about.kind !== 'ready') throw new Error(`The process of ${this.#subject} did not begin with its name.`);
     this.#about = about;
     return about;
   }

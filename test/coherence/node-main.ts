@@ -1,7 +1,14 @@
 /** A process with one node in it, that does what the scenario says. */
 import './clock-shift.js';
-import { type FromNode, fromPlainError, type LoaderNumber, type ToNode, toPlainError } from './node-messages.js';
-import type { CacheNode, KeepOptions, Load, Read } from './subject.js';
+import {
+  type FromNode,
+  fromPlainError,
+  type LoaderNumber,
+  type ReadAfterStall,
+  type ToNode,
+  toPlainError,
+} from './node-messages.js';
+import type { CacheNode, KeepOptions, Load } from './subject.js';
 import { findSubject } from './subjects.js';
 import { reached } from './waiting.js';
 
@@ -80,8 +87,10 @@ function remoteLoad(loader: number): Load {
 }
 
 /** Nothing else runs in this process for so long; then it reads, before it has heard anything. */
-function stallThenRead(cache: CacheNode, ms: number, key: string): Promise<Read> {
+async function stallThenRead(cache: CacheNode, ms: number, key: string): Promise<ReadAfterStall> {
+  const startedMs = Date.now();
   const endMs = performance.now() + ms;
   while (performance.now() < endMs);
-  return cache.read(key);
+  const endedMs = Date.now();
+  return { ...(await cache.read(key)), startedMs, endedMs };
 }

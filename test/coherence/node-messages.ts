@@ -1,4 +1,4 @@
-import type { NodeSettings } from './subject.js';
+import type { NodeSettings, Read } from './subject.js';
 import { NotExpressible } from './verdict.js';
 
 /** What goes between a scenario and a node in a process of its own. Functions stay where they are and have a number. */
@@ -15,6 +15,12 @@ export type FromNode =
 /** A loader that runs on the other side. */
 export interface LoaderNumber {
   readonly loader: number;
+}
+
+/** What a node read when its process moved again, and when that was, by the wall. */
+export interface ReadAfterStall extends Read {
+  readonly startedMs: number;
+  readonly endedMs: number;
 }
 
 export interface PlainError {

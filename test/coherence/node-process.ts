@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { addExitTask } from '../../src/cli/servers/exit-tasks.js';
-import { type FromNode, fromPlainError, type ToNode, toPlainError } from './node-messages.js';
+import { type FromNode, fromPlainError, type ReadAfterStall, type ToNode, toPlainError } from './node-messages.js';
 import { CacheNode, type KeepOptions, type Load, type NodeSettings, type Read, type Told } from './subject.js';
 import { Broken, firstLine } from './verdict.js';
 
@@ -68,8 +68,8 @@ export class NodeProcess extends CacheNode {
   }
 
   /** Has the process do nothing at all for so long, then read in the same breath. */
-  stallThenRead(ms: number, key: string): Promise<Read> {
-    return this.#call('stallThenRead', ms, key) as Promise<Read>;
+  stallThenRead(ms: number, key: string): Promise<ReadAfterStall> {
+    return this.#call('stallThenRead', ms, key) as Promise<ReadAfterStall>;
   }
 
   override async stop(): Promise<void> {

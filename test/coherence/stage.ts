@@ -4,7 +4,7 @@ import { NodeProcess } from './node-process.js';
 import type { RedisServers } from './redis-servers.js';
 import type { CacheNode, NodeSettings, Shape, Subject } from './subject.js';
 import { type Finding, findingOf, findingOfThrown, type Held, joinFindings } from './verdict.js';
-import { reached } from './waiting.js';
+import { expectThat, reached, timeUntil } from './waiting.js';
 
 /** A node of the subject, and what stands between it and Redis. */
 export interface StageNode<N extends CacheNode = CacheNode> {
@@ -13,7 +13,12 @@ export interface StageNode<N extends CacheNode = CacheNode> {
 }
 
 const SECRET = 'coherence-of-the-peers';
+/** Longer than any scenario watches: what is stale until its TTL is stale for good. */
+const TTL_MS = 600_000;
 const START_BOUND_MS = 30_000;
+/** Often enough that what a node asks in the background does not count. */
+const HOLD_LOOKS = 1_000;
+const HOLD_BOUND_MS = 3_000;
 const STOP_BOUND_MS = 10_000;
 let stages = 0;
 
@@ -47,6 +52,27 @@ export class Stage {
     return `${name}:${this.#keys}`;
   }
 
+  /**
+   * Reads keys until the node answers them from its own memory: only then can it be wrong about them later. One that
+   * never does (it has no such memory) is let go on after a while.
+   */
+  async holds(cache: CacheNode, keys: readonly string[], value: unknown): Promise<void> {
+    const lookAgain = async (): Promise<boolean> => {
+      const before = await this.redis.commandCount();
+      const looks = Math.ceil(HOLD_LOOKS / keys.length);
+      for (let look = 0; look < looks; look++) {
+        const values = await Promise.all(keys.map((key) => cache.get(key)));
+        expectThat(
+          values.every((one) => one === value),
+          `reads ${String(values.find((one) => one !== value))} where ${String(value)} was written`,
+        );
+      }
+      const commands = (await this.redis.commandCount()) - before;
+      return commands < (looks * keys.length) / 2;
+    };
+    await timeUntil(HOLD_BOUND_MS, lookAgain);
+  }
+
   /** Runs a part of the scenario; what it finds is kept, and the next part runs all the same. */
   async part(name: string, run: () => Promise<Held>): Promise<void> {
     this.#findings.push([name, await run().then(findingOf, findingOfThrown)]);
@@ -62,11 +88,11 @@ export class Stage {
   }
 
   /** Starts nodes in this process, one after another, and resolves when they know each other. */
-  async nodes(count: number): Promise<StageNode[]> {
+  async nodes(count: number, given: { readonly ttlMs?: number } = {}): Promise<StageNode[]> {
     const started: StageNode[] = [];
     for (let i = 0; i < count; i++) {
       const { link, settings } = await this.#settle();
-      const cache = await reached('the start of a node', START_BOUND_MS, this.subject.start(settings));
+      const cache = await reached('the start of a node', START_BOUND_MS, this.subject.start({ ...settings, ...given }));
       this.#onStop(cache);
       started.push({ cache, link });
     }
@@ -107,6 +133,7 @@ export class Stage {
     const listen = this.hasPeers ? `127.0.0.1:${await findFreePort()}` : undefined;
     const settings: NodeSettings = {
       prefix: this.#prefix,
+      ttlMs: TTL_MS,
       redis: link.addresses,
       isCluster: this.redis.isCluster,
       addressMap: link.addressMap,

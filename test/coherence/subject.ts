@@ -90,6 +90,8 @@ export abstract class CacheNode {
 export interface NodeSettings {
   /** Begins every key in Redis. */
   readonly prefix: string;
+  /** How long an entry lives that does not say. */
+  readonly ttlMs: number;
   /** `host:port` of the Redis servers, as this node is to reach them. */
   readonly redis: readonly string[];
   readonly isCluster: boolean;

@@ -107,7 +107,7 @@ const failingSource: Scenario = {
       await settleAll(asked);
       // Remembered for longer than the load itself took, on the slowest machine.
       const allowed = 1 + Math.floor((performance.now() - startedMs) / 100);
-      const said = `${source.calls} calls, ${source.mostAtOnce} at once`;
+      const said = `${source.calls} ${source.calls === 1 ? 'call' : 'calls'}, ${source.mostAtOnce} at once`;
       expectThat(source.mostAtOnce === 1 && source.calls <= allowed, said);
       return { note: said, measure: { value: source.calls, unit: 'calls' } };
     });
@@ -155,7 +155,8 @@ const refreshWithoutValue: Scenario = {
   quick: true,
   limitMs: 40_000,
   run: async (stage) => {
-    const { cache } = await stage.node();
+    const [node] = await stage.nodes(1, { ttlMs: 300 });
+    const { cache } = node!;
     const options = { ttlMs: 300, whileRevalidateMs: 60_000, ifErrorMs: 60_000 };
     const outdated = async (key: string) => {
       await cache.getOrLoad(key, async () => 'first', options);
@@ -196,7 +197,8 @@ const backOff: Scenario = {
   limitMs: 40_000,
   run: (stage) =>
     stage.part('', async () => {
-      const { cache } = await stage.node();
+      const [node] = await stage.nodes(1, { ttlMs: 200 });
+      const { cache } = node!;
       const options = { ttlMs: 200, ifErrorMs: 600_000 };
       const key = stage.key('expired');
       await cache.getOrLoad(key, async () => 'first', options);

@@ -105,9 +105,9 @@ export const subject: Subject = {
   version: '0.1.0',
   shapes: ['single', 'cluster', 'peers'],
   takesHostAsked: true,
-  start: async ({ prefix, redis, peers }: NodeSettings) => {
+  start: async ({ prefix, ttlMs, redis, peers }: NodeSettings) => {
     const node = await compose({
-      redis: { nodes: [...redis], prefix },
+      redis: { nodes: [...redis], prefix, ttl: ttlMs },
       ...(peers !== undefined && { peers: { ...peers, seeds: [...peers.seeds] } }),
     });
     return new FleetflowNode(node);

@@ -1,0 +1,75 @@
+/** What a hit costs, and how long a copy lives. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Scenario } from '../scenario.js';
+import { expectThat } from '../waiting.js';
+
+const WARM_UP_HITS = 20_000;
+const HITS = 200_000;
+
+const hitCost: Scenario = {
+  id: 'S18',
+  title: 'cost of an L1 hit',
+  quick: false,
+  informative: true,
+  limitMs: 60_000,
+  run: (stage) =>
+    stage.part('', async () => {
+      const { cache } = await stage.node();
+      const key = stage.key('hit');
+      await cache.getOrLoad(key, async () => ({ id: 42, speedKmh: 61 }));
+      await cache.measureHits(key, WARM_UP_HITS);
+      const ns = Math.round(await cache.measureHits(key, HITS));
+      return { note: `${ns.toLocaleString('en-US')} ns`, measure: { value: ns, unit: 'ns' } };
+    }),
+};
+
+const TAGGED_HITS = 10_000;
+
+const redisReads: Scenario = {
+  id: 'S20',
+  title: 'Redis commands for one tagged L1 hit',
+  quick: true,
+  limitMs: 60_000,
+  run: (stage) =>
+    stage.part('', async () => {
+      const { cache } = await stage.node();
+      const key = stage.key('tagged');
+      await cache.getOrLoad(key, async () => 'tagged', { tags: [`tag-of-${key}`] });
+      await stage.holds(cache, [key], 'tagged');
+      const before = await stage.redis.commandCount();
+      for (let i = 0; i < TAGGED_HITS; i++) await cache.get(key);
+      const commands = (await stage.redis.commandCount()) - before;
+      // What goes on in the background is a share of one per hit; what belongs to the hit is a whole number.
+      const perHit = Math.round(commands / TAGGED_HITS);
+      expectThat(perHit === 0, `${perHit} commands`);
+      return { note: 'none', measure: { value: perHit, unit: 'commands' } };
+    }),
+};
+
+const TTL_MS = 4_000;
+
+const promotedLifetime: Scenario = {
+  id: 'S6',
+  title: 'L2 has 2 s left; promoted to L1; read after 3 s',
+  quick: true,
+  limitMs: 40_000,
+  run: (stage) =>
+    stage.part('', async () => {
+      const [a, b] = await stage.nodes(2, { ttlMs: TTL_MS });
+      const key = stage.key('short');
+      await a!.cache.set(key, 'short-lived', { ttlMs: TTL_MS });
+      await sleep(TTL_MS - 2_000);
+      expectThat((await b!.cache.get(key)) === 'short-lived', 'the other node does not find it');
+      await sleep(3_000);
+      for (const [name, node] of [
+        ['the node that promoted it', b!],
+        ['the node that wrote it', a!],
+      ] as const) {
+        const value = await node.cache.get(key);
+        expectThat(value === undefined, `${name} still has it`);
+      }
+      return 'gone';
+    }),
+};
+
+export const costs: readonly Scenario[] = [promotedLifetime, hitCost, redisReads];
