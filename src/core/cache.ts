@@ -41,8 +41,11 @@ export type LoadMany<T> = (
   call: LoadCall,
 ) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>;
 
-/** What one level did with a write. `none`: there is no such level here. `superseded`: it has something newer. */
-export type WriteStatus = 'stored' | 'superseded' | 'skipped' | 'failed' | 'none';
+/**
+ * What one level did with a write. `superseded`: it has something newer. `queued`: it did not answer, and is sent the
+ * write again until it does. `none`: there is no such level here.
+ */
+export type WriteStatus = 'stored' | 'superseded' | 'queued' | 'skipped' | 'failed' | 'none';
 
 export interface WriteResult {
   /** 40 hex digits; text order is version order. */
@@ -52,7 +55,7 @@ export interface WriteResult {
   readonly local: WriteStatus;
   readonly distributed: WriteStatus;
   readonly peer: WriteStatus;
-  /** What went wrong, for the levels that say `failed` or `skipped`. */
+  /** What went wrong, for the levels that say `failed`, `skipped` or `queued`. */
   readonly errors: Readonly<Partial<Record<Level, Error>>>;
 }
 
@@ -119,6 +122,8 @@ export interface CacheEvents {
   readonly changed: { readonly key: string; readonly version: string; readonly by: 'here' | 'elsewhere' };
   /** A tag, a pattern or everything was invalidated. */
   readonly invalidated: { readonly scope: 'all' | 'partition' | 'tag' | 'pattern'; readonly subject: string };
+  /** Writes that a level had not taken yet were given up: at the end of the process, or for want of room. */
+  readonly 'writes-lost': { readonly level: Level; readonly writes: number };
   /** A background refresh failed; what was there is kept. */
   readonly 'refresh-error': { readonly key: string; readonly error: Error };
 }

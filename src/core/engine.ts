@@ -247,11 +247,18 @@ export class Engine implements Cache {
   async #close(): Promise<void> {
     this.#parts.local.dropAll();
     await this.#reader.settle();
+    await this.#drain();
     try {
       await Promise.all(this.#parts.tiers.map((tier) => tier.close()));
     } finally {
       await this.#parts.release();
     }
+  }
+
+  async #drain(): Promise<void> {
+    const { recovery, events } = this.#parts;
+    const writes = (await recovery?.queue.close()) ?? 0;
+    if (recovery !== undefined && writes > 0) events.emit('writes-lost', { level: recovery.level, writes });
   }
 
   /** The check and the clock of every operation that leaves this process's memory. */

@@ -11,11 +11,11 @@ import type { Tier, Write } from './tier.js';
 const WAITING_MAX = 10_000;
 /** Bytes of payload that wait at most. */
 const WAITING_BYTES_MAX = 32 * 1_048_576;
-/** Writes per round and pause between rounds: 2,000 a second, a few percent of what a shard can do. */
-const BATCH = 200;
-const PAUSE_MS = 100;
-/** How often a level that still fails is tried. */
-const RETRY_MS = 500;
+/** Writes per round and pause between rounds: the whole queue in half a second, a quarter of what a shard can do. */
+const BATCH = 500;
+const PAUSE_MS = 25;
+/** How often a level that still fails is tried, unless it is known to be back. */
+const RETRY_MS = 250;
 const ROUND_MS = 1_000;
 
 export interface RecoveryParts {
@@ -36,8 +36,6 @@ export interface RecoveryParts {
 export class RecoveryQueue {
   readonly #parts: RecoveryParts;
   readonly #waiting = new Map<string, Entry>();
-  /** Floors that the feed could not pass on; those over a partition that overflowed among them. */
-  #floors: Floor[] = [];
   #bytes = 0;
   #cancel: Cancel | undefined;
   #closed = false;
@@ -49,7 +47,7 @@ export class RecoveryQueue {
   }
 
   get size(): number {
-    return this.#waiting.size + this.#floors.length;
+    return this.#waiting.size;
   }
 
   /** The level did not take this write; it is to have it later. */
@@ -63,16 +61,15 @@ export class RecoveryQueue {
     this.#later(RETRY_MS);
   }
 
-  /** The feed could not pass this floor on. */
-  addFloor(floor: Floor): void {
-    if (this.#closed) return;
-    this.#floors = [...this.#floors.filter((one) => one.scope !== floor.scope || one.subject !== floor.subject), floor];
-    this.#later(RETRY_MS);
-  }
-
-  close(): void {
+  /**
+   * Sends what waits as long as the level takes it.
+   * @returns how many writes are lost with this process
+   */
+  async close(): Promise<number> {
     this.#closed = true;
     this.#cancel?.();
+    while (this.#waiting.size > 0 && (await this.#passWrites()));
+    return this.#waiting.size;
   }
 
   #later(delayMs: number): void {
@@ -83,20 +80,9 @@ export class RecoveryQueue {
   }
 
   async #round(): Promise<void> {
-    const floorsPassed = await this.#passFloors();
-    const writesTaken = floorsPassed && (await this.#passWrites());
+    const isTaken = await this.#passWrites();
     this.#cancel = undefined;
-    this.#later(writesTaken ? PAUSE_MS : RETRY_MS);
-  }
-
-  /** Floors first: a write that came after one would otherwise be served where the floor is not yet known. */
-  async #passFloors(): Promise<boolean> {
-    for (const floor of [...this.#floors]) {
-      const outcome = await this.#parts.feed.raise(floor, this.#call());
-      if (outcome.kind !== 'stored') return false;
-      this.#floors = this.#floors.filter((one) => one !== floor);
-    }
-    return true;
+    this.#later(isTaken ? PAUSE_MS : RETRY_MS);
   }
 
   /** @returns whether the level took at least one of them */
@@ -138,7 +124,8 @@ export class RecoveryQueue {
     }
     const floor: Floor = { scope: 'partition', subject: String(fullest), hlc: this.#parts.hlc.next() };
     this.#parts.floors.raise(floor);
-    this.addFloor(floor);
+    // A feed that cannot pass it on now keeps it and passes it on later.
+    void this.#parts.feed.raise(floor, this.#call());
   }
 
   #call(): Call {

@@ -12,6 +12,7 @@ import { checkKey } from './key.js';
 import { eventTimeMs, type LifetimeDefaults, newEntry, resolveLifetime } from './lifetime.js';
 import type { LocalTier } from './local.js';
 import type { Level, WriteOutcome } from './outcome.js';
+import type { RecoveryQueue } from './recovery.js';
 import type { SingleFlight } from './single-flight.js';
 import type { Tally } from './tally.js';
 import type { Tier, Write } from './tier.js';
@@ -34,6 +35,8 @@ export interface WriterParts {
   readonly local: LocalTier;
   readonly tiers: readonly Tier[];
   readonly feeds: readonly LevelFeed[];
+  /** For a level that others read: what it missed while it did not answer. */
+  readonly recovery?: { readonly level: Level; readonly queue: RecoveryQueue } | undefined;
   readonly flights: Pick<SingleFlight<unknown>, 'disarm' | 'disarmAll'>;
   readonly tally: Tally;
   readonly events: Emitter<CacheEvents>;
@@ -103,7 +106,7 @@ export class Writer {
       const outcomes: LevelOutcome[] = [{ level: 'local', outcome: here[i] as WriteOutcome }];
       for (const { tier, outcomes: ofTier } of there) {
         const outcome = ofTier[i] as WriteOutcome;
-        outcomes.push({ level: tier.level, outcome });
+        outcomes.push({ level: tier.level, outcome, queued: this.#recoverLater(tier.level, write, outcome) });
         // Somebody else was newer: what we put here a moment ago must not outlive this call.
         if (outcome.kind === 'superseded') local.drop(write.key);
       }
@@ -141,6 +144,15 @@ export class Writer {
     if (held !== undefined) local.drop(key);
   }
 
+  /** A fill need not be repeated: it tells the level nothing that it could not ask for again. */
+  #recoverLater(level: Level, write: Write, outcome: WriteOutcome): boolean {
+    const { recovery } = this.#parts;
+    if (recovery?.level !== level || write.mode === 'fill') return false;
+    if (outcome.kind !== 'failed' && outcome.kind !== 'skipped') return false;
+    recovery.queue.add(write);
+    return true;
+  }
+
   #announce(write: Write): void {
     const { events, origin } = this.#parts;
     if (!events.has('changed')) return;
@@ -150,8 +162,8 @@ export class Writer {
   #result(version: string, outcomes: readonly LevelOutcome[]): WriteResult {
     const status: Partial<Record<Level, WriteStatus>> = {};
     const errors: Partial<Record<Level, Error>> = {};
-    for (const { level, outcome } of outcomes) {
-      status[level] = outcome.kind;
+    for (const { level, outcome, queued } of outcomes) {
+      status[level] = queued === true ? 'queued' : outcome.kind;
       if (outcome.kind === 'failed') errors[level] = outcome.error;
       if (outcome.kind === 'skipped') errors[level] = new CacheError('level-failed', `not asked: ${outcome.why}`);
       if (outcome.kind === 'failed' || outcome.kind === 'skipped') {
@@ -190,6 +202,7 @@ export class Writer {
 interface LevelOutcome {
   readonly level: Level;
   readonly outcome: WriteOutcome;
+  readonly queued?: boolean;
 }
 
 /** The version that a write is known by: of the data, or of the delete. */

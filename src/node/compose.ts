@@ -8,6 +8,7 @@ import { HybridClock } from '../core/hlc.js';
 import { NO_LEASES } from '../core/lease.js';
 import { NO_LOCAL } from '../core/no-local.js';
 import { NULL_RECORDER } from '../core/recorder.js';
+import { RecoveryQueue } from '../core/recovery.js';
 import { nodeIdOf } from '../core/stats.js';
 import { Tally } from '../core/tally.js';
 import type { Tier } from '../core/tier.js';
@@ -96,6 +97,8 @@ export async function compose(given: CacheConfig): Promise<Composition> {
     : NO_LOCAL;
   const gate = new Bulkhead(clock, 'the source', config.maxLoads, config.maxLoads * LOADS_WAITING);
 
+  const recovery = redis && new RecoveryQueue({ clock, hlc, floors, tier: redis.guarded, feed: redis.feed });
+
   const cache = new Engine({
     city: config.city,
     origin,
@@ -107,6 +110,7 @@ export async function compose(given: CacheConfig): Promise<Composition> {
     tiers,
     feeds,
     gate,
+    recovery: recovery && { level: 'distributed', queue: recovery },
     tally,
     events,
     defaults: {
