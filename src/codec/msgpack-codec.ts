@@ -5,7 +5,7 @@ import { isPackable, toPackable } from './packable.js';
 import { Restorer } from './restore.js';
 
 /** First byte of every encoded value. A change that older nodes could not read takes the next number. */
-export const VALUE_FORMAT = 1;
+const VALUE_FORMAT = 1;
 
 /** Leave room for the format byte, and use the same scratch buffer again next time: the bytes are copied out. */
 const PACK_OPTIONS = RESERVE_START_SPACE | 1 | RESET_BUFFER_MODE;
