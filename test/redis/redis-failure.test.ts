@@ -278,6 +278,14 @@ describe('a single Redis that is broken', () => {
     await subject.redis.close();
   });
 
+  it('is not mistaken for a cluster', async () => {
+    const subject = await RedisSubject.open([node.address, node.address.replace('127.0.0.1', 'localhost')]);
+    expect((await subject.write('k', valueAt(5))).kind).toBe('skipped');
+    const told = subject.errors.map(({ error }) => error);
+    expect(told).toContainEqual(expect.objectContaining({ code: 'invalid-config', field: 'redis.nodes' }));
+    await subject.redis.close();
+  });
+
   it('lets only in who knows the password', async () => {
     const server = await connectTo(node.port, 5_000);
     await server.sendCommand(['ACL', 'SETUSER', 'cache', 'on', '>s3cret', '~*', '&*', '+@all']);
