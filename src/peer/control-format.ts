@@ -1,11 +1,11 @@
 import { CacheError } from '../core/errors.js';
 import { FLOORS_MAX, type Floor } from '../core/floors.js';
 import { compileGlob } from '../core/glob.js';
-import { checkText, hashKey, KEY_BYTES_MAX, PARTITIONS, TAG_BYTES_MAX } from '../core/key.js';
+import { checkText, KEY_BYTES_MAX, PARTITIONS, TAG_BYTES_MAX } from '../core/key.js';
 import { decodeHlc, encodeHlc } from '../core/version.js';
 import type { Member, MemberInfo, MemberStatus } from './member.js';
 import { isPeerAddress } from './peer-address.js';
-import type { Hello } from './transport.js';
+import type { FloorList, Hello } from './transport.js';
 
 /** What is said now and then, as JSON: people read it too. What comes in is checked field by field. */
 
@@ -14,6 +14,8 @@ const SCOPES: readonly string[] = ['all', 'partition', 'tag', 'pattern'] satisfi
 /** Most members of one hello; more are not read. */
 const MEMBERS_MAX = 1_024;
 const WEIGHT_MAX = 1_000;
+/** All that a node goes by, or has logged. */
+const FLOORS_AT_ONCE_MAX = 2 * FLOORS_MAX;
 
 export function formatHello({ node, epoch, floors, members }: Hello): string {
   return JSON.stringify({ node: formatMember(node), epoch, floors, members: members.map(formatMemberInfo) });
@@ -23,7 +25,7 @@ export function formatHello({ node, epoch, floors, members }: Hello): string {
 export function parseHello(text: string): Hello {
   const hello = fieldsOf(parseJson(text, 'a hello'), 'a hello');
   const { epoch, floors, members } = hello;
-  if (typeof epoch !== 'string' || typeof floors !== 'string' || !Array.isArray(members)) {
+  if (typeof epoch !== 'string' || typeof floors !== 'string' || !isMark(floors) || !Array.isArray(members)) {
     throw malformed('a hello needs epoch, floors and members');
   }
   return {
@@ -35,28 +37,40 @@ export function parseHello(text: string): Hello {
 }
 
 export function formatFloors(floors: readonly Floor[]): string {
-  return JSON.stringify({ floors: floors.map(({ scope, subject, hlc }) => ({ scope, subject, hlc: encodeHlc(hlc) })) });
+  return JSON.stringify({ floors: floors.map(formatFloor) });
 }
 
 /** @throws CacheError `level-failed`, or `invalid-tag` and `invalid-pattern` for what a floor is about */
 export function parseFloors(text: string): Floor[] {
-  const { floors } = fieldsOf(parseJson(text, 'floors'), 'floors');
+  return parseEach(fieldsOf(parseJson(text, 'floors'), 'floors').floors);
+}
+
+export function formatFloorList({ mark, floors }: FloorList): string {
+  return JSON.stringify({ mark, floors: floors.map(formatFloor) });
+}
+
+/** @throws CacheError as `parseFloors` */
+export function parseFloorList(text: string): FloorList {
+  const { mark, floors } = fieldsOf(parseJson(text, 'floors'), 'floors');
+  if (typeof mark !== 'string' || !isMark(mark)) throw malformed('the mark of floors is not known');
+  return { mark, floors: parseEach(floors) };
+}
+
+/** Whether `text` may be the mark of a log; whose it is and what it means only that log knows. */
+export function isMark(text: string): boolean {
+  return /^[0-9a-f]{1,32}\.\d{1,15}$/.test(text);
+}
+
+function parseEach(floors: unknown): Floor[] {
   if (!Array.isArray(floors)) throw malformed('floors must be an array');
-  // One more than a node keeps one by one: the floor over everything comes on top.
-  if (floors.length > FLOORS_MAX + 1) throw malformed(`${floors.length} floors, at most ${FLOORS_MAX + 1} are allowed`);
+  if (floors.length > FLOORS_AT_ONCE_MAX) {
+    throw malformed(`${floors.length} floors, at most ${FLOORS_AT_ONCE_MAX} are allowed`);
+  }
   return floors.map(parseFloor);
 }
 
-/** The same for the same floors, whatever their order. */
-export function fingerprintFloors(floors: readonly Floor[]): string {
-  let high = 0;
-  let low = 0;
-  for (const { scope, subject, hlc } of floors) {
-    const text = `${scope} ${encodeHlc(hlc)} ${subject}`;
-    high = (high + hashKey(text)) >>> 0;
-    low = (low + hashKey(`${text}/`)) >>> 0;
-  }
-  return [floors.length, high, low].map((number) => number.toString(16)).join('-');
+function formatFloor({ scope, subject, hlc }: Floor): object {
+  return { scope, subject, hlc: encodeHlc(hlc) };
 }
 
 function formatMember({ id, address, weight }: Member): object {

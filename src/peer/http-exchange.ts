@@ -8,7 +8,7 @@ export interface HttpReply {
 
 /**
  * One request and its whole reply. The connection is given up when the reply takes longer than `limitMs`.
- * @throws what the connection ended in, or `TimeoutError`
+ * Rejects with what the connection ended in.
  */
 export function exchange(
   pool: Pool,
@@ -20,9 +20,9 @@ export function exchange(
     const chunks: Buffer[] = [];
     let status = 0;
     let controller: Dispatcher.DispatchController | undefined;
-    let timedOut: TimeoutError | undefined;
+    let timedOut: Error | undefined;
     const cancel = clock.schedule(limitMs, () => {
-      timedOut = new TimeoutError(limitMs);
+      timedOut = new Error(`no answer within ${limitMs} ms`);
       controller?.abort(timedOut);
       reject(timedOut);
     });
@@ -48,11 +48,4 @@ export function exchange(
       },
     });
   });
-}
-
-export class TimeoutError extends Error {
-  constructor(limitMs: number) {
-    super(`no answer within ${limitMs} ms`);
-    this.name = 'TimeoutError';
-  }
 }

@@ -1,15 +1,15 @@
 import { type Dispatcher, Pool } from 'undici';
-import { type Call, remainingMs, waitWithin } from '../core/call.js';
+import { type Call, waitWithin } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
 import type { Floor } from '../core/floors.js';
 import type { Outcome, WriteOutcome } from '../core/outcome.js';
 import { Batcher } from './batcher.js';
-import { formatFloors, parseFloors, parseHello } from './control-format.js';
-import { exchange, type HttpReply, TimeoutError } from './http-exchange.js';
+import { formatFloors, parseFloorList, parseHello } from './control-format.js';
+import { exchange, type HttpReply } from './http-exchange.js';
 import { ADDRESS_HEADER, HOPS_HEADER, REPLY_BYTES_MAX, REQUEST_MAX_MS } from './limits.js';
 import type { Member } from './member.js';
-import type { Hello, PeerTransport } from './transport.js';
+import type { FloorList, Hello, PeerTransport } from './transport.js';
 import type { WireWrite } from './wire.js';
 
 export interface HttpTransportOptions {
@@ -38,13 +38,13 @@ export class HttpPeerTransport implements PeerTransport {
     this.#options = options;
   }
 
-  async read(address: string, keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
-    if (this.#closed) return keys.map(() => ({ kind: 'failed', error: closedError() }));
+  read(address: string, keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
+    if (this.#closed) return Promise.resolve(keys.map(() => ({ kind: 'failed', error: closedError() })));
     return this.#peer(address).batcher.read(keys, call);
   }
 
-  async write(address: string, writes: readonly WireWrite[], call: Call): Promise<readonly WriteOutcome[]> {
-    if (this.#closed) return writes.map(() => ({ kind: 'failed', error: closedError() }));
+  write(address: string, writes: readonly WireWrite[], call: Call): Promise<readonly WriteOutcome[]> {
+    if (this.#closed) return Promise.resolve(writes.map(() => ({ kind: 'failed', error: closedError() })));
     return this.#peer(address).batcher.write(writes, call);
   }
 
@@ -53,8 +53,9 @@ export class HttpPeerTransport implements PeerTransport {
     return parseHello(await this.#control(address, call, { method: 'GET', path: '/internal/cache/members', headers }));
   }
 
-  async floors(address: string, call: Call): Promise<readonly Floor[]> {
-    return parseFloors(await this.#control(address, call, { method: 'GET', path: '/internal/cache/floors' }));
+  async floors(address: string, mark: string | undefined, call: Call): Promise<FloorList> {
+    const path = mark === undefined ? '/internal/cache/floors' : `/internal/cache/floors?after=${mark}`;
+    return parseFloorList(await this.#control(address, call, { method: 'GET', path }));
   }
 
   async raise(address: string, floors: readonly Floor[], call: Call): Promise<void> {
@@ -79,9 +80,7 @@ export class HttpPeerTransport implements PeerTransport {
 
   #control(address: string, call: Call, request: ControlRequest): Promise<string> {
     if (this.#closed) return Promise.reject(closedError());
-    const { clock } = this.#options;
-    const limitMs = Math.min(REQUEST_MAX_MS, Math.max(0, remainingMs(clock, call)));
-    return waitWithin(clock, call, peerName(address), this.#peer(address).control(request, limitMs));
+    return waitWithin(this.#options.clock, call, peerName(address), this.#peer(address).control(request));
   }
 
   #peer(address: string): HttpPeer {
@@ -131,17 +130,17 @@ class HttpPeer {
         headers: batchHeaders,
         body,
       };
-      return (await this.#ask(request, REQUEST_MAX_MS)).body;
+      return (await this.#ask(request)).body;
     });
   }
 
-  async control({ headers, ...request }: ControlRequest, limitMs: number): Promise<string> {
+  async control({ headers, ...request }: ControlRequest): Promise<string> {
     if (this.#controls >= CONTROL_MAX) {
       throw new CacheError('overloaded', `${CONTROL_MAX} requests to ${peerName(this.#address)} are under way already`);
     }
     this.#controls += 1;
     try {
-      const reply = await this.#ask({ ...request, headers: { ...this.#headers, ...headers } }, limitMs);
+      const reply = await this.#ask({ ...request, headers: { ...this.#headers, ...headers } });
       return reply.body.toString('utf8');
     } finally {
       this.#controls -= 1;
@@ -155,15 +154,15 @@ class HttpPeer {
     cancel();
   }
 
-  async #ask(request: Dispatcher.DispatchOptions, limitMs: number): Promise<HttpReply> {
+  /** Takes its own time, not that of a caller: what is too slow for an impatient one says nothing about the peer. */
+  async #ask(request: Dispatcher.DispatchOptions): Promise<HttpReply> {
     let reply: HttpReply;
     try {
-      reply = await exchange(this.#pool, this.#options.clock, request, limitMs);
+      reply = await exchange(this.#pool, this.#options.clock, request, REQUEST_MAX_MS);
     } catch (thrown) {
       const error = toError(thrown);
-      // Too slow for an impatient caller says nothing about the peer.
-      const isFault = error instanceof TimeoutError ? limitMs >= REQUEST_MAX_MS : !(error instanceof CacheError);
-      if (isFault) this.#options.onUnreachable?.(this.#address);
+      // A CacheError is our own doing: the transport was closed.
+      if (!(error instanceof CacheError)) this.#options.onUnreachable?.(this.#address);
       throw unreachable(this.#address, error);
     }
     if (reply.status !== 200) throw refusal(this.#address, reply);

@@ -16,7 +16,7 @@ export const BATCH_BYTES_MAX = 1_048_576;
 export const BODY_BYTES_MAX = 8 * 1_048_576;
 
 /** Largest reply that is taken: all floors, each with its longest subject. */
-export const REPLY_BYTES_MAX = 32 * 1_048_576;
+export const REPLY_BYTES_MAX = 64 * 1_048_576;
 
 /** How long a peer may take to answer a request, whoever still waits for it. */
 export const REQUEST_MAX_MS = 2_000;

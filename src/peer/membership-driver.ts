@@ -50,6 +50,14 @@ export class MembershipDriver {
     this.#scheduleNext();
   }
 
+  /** Somebody at `address` asked us. Who was not there is asked back at once, so that a node that joins is soon known. */
+  meet(address: string): void {
+    const { cluster } = this.#parts;
+    cluster.apply({ kind: 'heard', address });
+    const contact = cluster.contacts().find((one) => one.address === address);
+    if (contact?.status === 'down' && !this.#closed) void this.#ask(contact);
+  }
+
   close(): void {
     this.#closed = true;
     this.#cancel?.();

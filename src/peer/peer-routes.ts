@@ -7,7 +7,7 @@ import { checkKey, KEY_BYTES_MAX, utf8Length } from '../core/key.js';
 import type { Outcome, WriteOutcome } from '../core/outcome.js';
 import type { Tier } from '../core/tier.js';
 import { encodeVersion } from '../core/version.js';
-import { formatFloors, formatHello, parseFloors } from './control-format.js';
+import { formatFloorList, formatHello, isMark, parseFloors } from './control-format.js';
 import { HttpProblem } from './http-problem.js';
 import { ADDRESS_HEADER, BODY_BYTES_MAX, PAYLOAD_BYTES_MAX, REQUEST_MAX_MS } from './limits.js';
 import { isPeerAddress } from './peer-address.js';
@@ -36,6 +36,8 @@ export interface RouteParts extends PutParts {
 const PREFIX = '/internal/cache/';
 const GET = `${PREFIX}get/`;
 const SET = `${PREFIX}set/`;
+const FLOORS = `${PREFIX}floors`;
+const FLOORS_AFTER = `${FLOORS}?after=`;
 
 /** What is behind the door: one function for each path and method. */
 export function peerRoutes(parts: RouteParts): HandleRequest {
@@ -50,6 +52,10 @@ export function peerRoutes(parts: RouteParts): HandleRequest {
       allow(request, ['PUT']);
       return putEntry(request, keyOf(path, SET), parts);
     }
+    if (path.startsWith(FLOORS_AFTER)) {
+      allow(request, ['GET']);
+      return getFloors(path.slice(FLOORS_AFTER.length), service);
+    }
     switch (path) {
       case `${PREFIX}batch`:
         allow(request, ['POST']);
@@ -57,11 +63,9 @@ export function peerRoutes(parts: RouteParts): HandleRequest {
       case `${PREFIX}members`:
         allow(request, ['GET']);
         return getMembers(request, service);
-      case `${PREFIX}floors`:
+      case FLOORS:
         allow(request, ['GET', 'POST']);
-        return request.method === 'GET'
-          ? { status: 200, body: formatFloors(service.floors()) }
-          : postFloors(request, service);
+        return request.method === 'GET' ? getFloors(undefined, service) : postFloors(request, service);
       default:
         throw new HttpProblem(404, 'not-found', `there is nothing under this path; paths begin with ${PREFIX}`);
     }
@@ -101,6 +105,11 @@ function getMembers(request: PeerRequest, service: PeerService): PeerReply {
   const address = request.header(ADDRESS_HEADER);
   if (address !== undefined && isPeerAddress(address)) service.heard(address);
   return { status: 200, body: formatHello(service.hello()) };
+}
+
+function getFloors(mark: string | undefined, service: PeerService): PeerReply {
+  if (mark !== undefined && !isMark(mark)) throw new HttpProblem(400, 'invalid-options', 'after is no mark of a log');
+  return { status: 200, body: formatFloorList(service.floors(mark)) };
 }
 
 async function postFloors(request: PeerRequest, service: PeerService): Promise<PeerReply> {

@@ -1,7 +1,7 @@
 import type { Floor } from '../core/floors.js';
 import { BATCH_BYTES_MAX } from './limits.js';
 import type { PeerStore } from './peer-store.js';
-import type { Hello } from './transport.js';
+import type { FloorList, Hello } from './transport.js';
 import type { BatchReply, BatchRequest, WireRead } from './wire.js';
 
 /** What a node answers to others, whatever way the question came. */
@@ -11,7 +11,7 @@ export interface PeerService {
   hello(): Hello;
   /** Somebody who can be asked at `address` asked us. */
   heard(address: string): void;
-  floors(): readonly Floor[];
+  floors(after: string | undefined): FloorList;
   /** @throws CacheError `level-failed` when the sender's clock is too far ahead to be followed */
   takeFloors(floors: readonly Floor[]): void;
 }

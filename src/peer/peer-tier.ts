@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.js';
 import { type Entry, NO_PAYLOAD } from '../core/entry.js';
 import { decodeEntry, encodeEntry } from '../core/entry-format.js';
 import { CacheError, toError } from '../core/errors.js';
-import { MISS, type Outcome, type SkipReason, type WriteOutcome } from '../core/outcome.js';
+import { MISS, type Outcome, type SkipReason, STORED, type WriteOutcome } from '../core/outcome.js';
 import type { Tier, Write } from '../core/tier.js';
 import { newerVersion } from '../core/version.js';
 import { ENTRY_BYTES_MAX } from './limits.js';
@@ -21,6 +21,7 @@ export interface PeerGuard {
 
 /** Who owns what, and who is better not waited for. */
 export interface PeerOwners {
+  /** This node; the same object wherever it is an owner. */
   readonly self: Member;
   ownersOf(key: string): readonly Member[];
   isSuspect(id: string): boolean;
@@ -46,13 +47,11 @@ type Shares = Map<Member, number[]>;
  *
  * Write: to all owners at once. The answer is
  * 1. `superseded`, if any owner has something newer: that one will win wherever the two meet;
- * 2. else `stored`, if any owner stored it: it is there to be found, though a copy may be missing;
- * 3. else `failed`, if any failed, with all that went wrong; else `skipped`.
- * A suspect owner is told too, but waited for only when there is nobody else to wait for.
- *
- * Step 2 leaves an owner behind that could not be reached. If it was down for long it comes back empty; if it
- * was not, its older copy may be read here until it is overwritten or dies. Levels above judge what is found by its fence
- * and by the floors, as always.
+ * 2. else `failed` or `skipped`, if any owner did not take it, though others may have: it still holds what is older, and
+ *    whoever found that before the newer copy would serve it; so the write is to be sent again;
+ * 3. else `stored`.
+ * A suspect owner is told too, but waited for (`not-ready`) only when there is nobody else to wait for. It is not read
+ * while it is suspect; a moment of older answers remains, between its return and the write that is sent again.
  */
 export class PeerTier implements Tier {
   readonly level = 'peer';
@@ -78,20 +77,24 @@ export class PeerTier implements Tier {
   async write(writes: readonly Write[], call: Call): Promise<readonly WriteOutcome[]> {
     const refused = this.#refusal(call);
     if (refused !== undefined) return writes.map(() => refused);
+    const { owners, store } = this.#parts;
     const encoded = writes.map(encodeWrite);
     const told: WriteOutcome[][] = writes.map(() => []);
     const shares: Shares = new Map();
     const alsoTold: Shares = new Map();
-    writes.forEach(({ key }, i) => {
-      const { bytes, mode } = encoded[i] as EncodedWrite;
-      const others = this.#others(key, () => {
-        told[i]?.push(this.#parts.store.write(key, bytes, mode));
-      });
-      const sound = others.filter(({ id }) => !this.#parts.owners.isSuspect(id));
-      const isLone = sound.length === 0 && told[i]?.length === 0;
-      for (const owner of others) addTo(isLone || sound.includes(owner) ? shares : alsoTold, owner, i);
+    writes.forEach(({ key }, place) => {
+      const { bytes, mode } = encoded[place] as EncodedWrite;
+      const all = owners.ownersOf(key);
+      const isOwner = all.includes(owners.self);
+      if (isOwner) told[place]?.push(store.write(key, bytes, mode));
+      const others = all.filter((owner) => owner !== owners.self);
+      const waitForAll = !isOwner && others.every(({ id }) => owners.isSuspect(id));
+      for (const owner of others) addTo(waitForAll || !owners.isSuspect(owner.id) ? shares : alsoTold, owner, place);
     });
-    for (const [owner, places] of alsoTold) void this.#writeTo(owner, places, encoded, call);
+    for (const [owner, places] of alsoTold) {
+      void this.#writeTo(owner, places, encoded, call);
+      for (const place of places) told[place]?.push(NOT_AWAITED);
+    }
     await Promise.all(
       [...shares].map(async ([owner, places]) => {
         const outcomes = await this.#writeTo(owner, places, encoded, call);
@@ -112,26 +115,19 @@ export class PeerTier implements Tier {
     return remainingMs(this.#parts.clock, call) <= 0 ? { kind: 'skipped', why: 'no-time' } : undefined;
   }
 
-  /** The other owners of a key; calls `ownCopy` when this node is one. */
-  #others(key: string, ownCopy: () => void): readonly Member[] {
-    const { owners } = this.#parts;
-    const all = owners.ownersOf(key);
-    const others = all.filter(({ id }) => id !== owners.self.id);
-    if (others.length < all.length) ownCopy();
-    return others;
-  }
-
   /** What the own store has of a key; if nothing, whom to ask for it is added to `shares`. */
   #readHere(key: string, place: number, shares: Shares): Outcome | undefined {
     const { owners, store } = this.#parts;
-    let answer: Outcome | undefined;
-    const others = this.#others(key, () => {
+    const all = owners.ownersOf(key);
+    const isOwner = all.includes(owners.self);
+    if (isOwner) {
       const bytes = store.read(key);
-      answer = bytes === undefined ? MISS : { kind: 'found', entry: decodeEntry(bytes) };
-    });
-    if (answer?.kind === 'found') return answer;
-    for (const owner of others) if (!owners.isSuspect(owner.id)) addTo(shares, owner, place);
-    return answer;
+      if (bytes !== undefined) return { kind: 'found', entry: decodeEntry(bytes) };
+    }
+    for (const owner of all) {
+      if (owner !== owners.self && !owners.isSuspect(owner.id)) addTo(shares, owner, place);
+    }
+    return isOwner ? MISS : undefined;
   }
 
   /** Asks all at once, and waits until every key is found or all its owners have answered. */
@@ -214,6 +210,9 @@ function addTo(shares: Shares, owner: Member, place: number): void {
   else places.push(place);
 }
 
+/** Whether a suspect owner took a write is not waited for, and so not known. */
+const NOT_AWAITED: WriteOutcome = Object.freeze({ kind: 'skipped', why: 'not-ready' });
+
 const RANKS: Readonly<Record<Outcome['kind'], number>> = { found: 3, miss: 2, failed: 1, skipped: 0 };
 
 function better(a: Outcome | undefined, b: Outcome): Outcome {
@@ -222,20 +221,18 @@ function better(a: Outcome | undefined, b: Outcome): Outcome {
 
 /** What a write to several owners came to; the rule is with the class. */
 function resultOf(outcomes: readonly WriteOutcome[]): WriteOutcome {
-  let result: WriteOutcome = { kind: 'skipped', why: 'no-owner' };
-  const errors: Error[] = [];
-  for (const outcome of outcomes) {
-    if (outcome.kind === 'failed') errors.push(outcome.error);
-    if (outcome.kind === 'superseded') result = newerOf(result, outcome);
-    else if (result.kind !== 'superseded' && outcome.kind === 'stored') result = outcome;
-    else if (result.kind === 'skipped' && outcome.kind === 'skipped') result = outcome;
-  }
-  if (result.kind !== 'skipped' || errors.length === 0) return result;
-  return { kind: 'failed', error: joined(errors) };
+  if (outcomes.length === 0) return { kind: 'skipped', why: 'no-owner' };
+  const superseded = outcomes.filter((outcome) => outcome.kind === 'superseded');
+  if (superseded.length > 0) return superseded.reduce(newerOf);
+  const errors = outcomes.filter(isFailed).map(({ error }) => error);
+  if (errors.length > 0) return { kind: 'failed', error: joined(errors) };
+  return outcomes.find(({ kind }) => kind === 'skipped') ?? STORED;
 }
 
-function newerOf(a: WriteOutcome, b: WriteOutcome & { kind: 'superseded' }): WriteOutcome {
-  if (a.kind !== 'superseded' || a.by === undefined) return b;
+type Superseded = WriteOutcome & { readonly kind: 'superseded' };
+
+function newerOf(a: Superseded, b: Superseded): Superseded {
+  if (a.by === undefined) return b;
   return b.by === undefined ? a : { kind: 'superseded', by: newerVersion(a.by, b.by) };
 }
 

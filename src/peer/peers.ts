@@ -55,7 +55,7 @@ export interface Peers {
   /** What this node holds for all. */
   readonly store: { readonly sizeBytes: number; readonly entries: number };
   /** The same on all nodes that have the same members. */
-  readonly epoch: string;
+  epoch(): string;
   /** Everybody else that is known. */
   members(): readonly MemberInfo[];
   /** The members that keep a key, the first owner first; this node may be one. */
@@ -104,31 +104,31 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
       feed.forget(peer);
     },
   });
-  const feed = new PeerFeed({ transport, hlc, floors, members: () => cluster.members() });
+  const feed = new PeerFeed({ clock, transport, hlc, floors, members: () => cluster.members() });
   const store = new HeapPeerStore(clock, options.maxBytes ?? STORE_BYTES);
   const tier = new PeerTier({ clock, owners: cluster, store, transport, guard });
-  const service: PeerService = {
-    batch: (request) => answerBatch(store, request),
-    hello: () => ({
-      node: self,
-      epoch: cluster.epoch,
-      floors: feed.fingerprint(),
-      members: cluster.members(),
-    }),
-    heard: (peer) => cluster.apply({ kind: 'heard', address: peer }),
-    floors: () => floors.list(),
-    takeFloors: (received) => feed.take(received),
-  };
-  server.serve(peerRoutes({ clock, hlc, origin: Number.parseInt(self.id, 16), service, tier, floors }));
-
   const driver = new MembershipDriver({
     clock,
     chance,
     cluster,
     transport,
-    onHello: (peer, hello, call) => feed.heal(peer, hello.floors, call),
+    onHello: (peer, hello, call) => feed.catchUp(peer, hello.floors, call),
     onError,
   });
+  const service: PeerService = {
+    batch: (request) => answerBatch(store, request),
+    hello: () => ({
+      node: self,
+      epoch: cluster.epoch,
+      floors: feed.mark,
+      members: cluster.members(),
+    }),
+    heard: (peer) => driver.meet(peer),
+    floors: (after) => feed.listAfter(after),
+    takeFloors: (received) => feed.take(received),
+  };
+  server.serve(peerRoutes({ clock, hlc, origin: Number.parseInt(self.id, 16), service, tier, floors }));
+
   await driver.start();
 
   return {
@@ -136,9 +136,7 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     feed,
     address,
     store,
-    get epoch() {
-      return cluster.epoch;
-    },
+    epoch: () => cluster.epoch,
     members: () => cluster.members(),
     ownersOf: (key) => cluster.ownersOf(key),
     async close() {

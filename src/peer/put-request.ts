@@ -8,9 +8,9 @@ import { clampEventTimeMs } from '../core/version.js';
 import { HttpProblem } from './http-problem.js';
 
 /** Headers of `PUT /internal/cache/set/{key}`, and of the answer of `GET /internal/cache/get/{key}`. */
-export const TTL_HEADER = 'x-fleetflow-ttl';
+const TTL_HEADER = 'x-fleetflow-ttl';
 export const TAGS_HEADER = 'x-fleetflow-tags';
-export const EVENT_TIME_HEADER = 'x-fleetflow-event-time';
+const EVENT_TIME_HEADER = 'x-fleetflow-event-time';
 export const VERSION_HEADER = 'x-fleetflow-version';
 export const FRESH_UNTIL_HEADER = 'x-fleetflow-fresh-until';
 export const KIND_HEADER = 'x-fleetflow-kind';

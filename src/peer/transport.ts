@@ -9,9 +9,15 @@ export interface Hello {
   readonly node: Member;
   /** Of the placement by which it finds owners. */
   readonly epoch: string;
-  /** The same on two nodes that know the same floors. */
+  /** How far its log of floors goes: moves on with every floor that it learns of. */
   readonly floors: string;
   readonly members: readonly MemberInfo[];
+}
+
+/** Floors that a node knows, and how far its log goes with them. */
+export interface FloorList {
+  readonly mark: string;
+  readonly floors: readonly Floor[];
 }
 
 /**
@@ -22,7 +28,8 @@ export interface PeerTransport {
   read(address: string, keys: readonly string[], call: Call): Promise<readonly Outcome[]>;
   write(address: string, writes: readonly WireWrite[], call: Call): Promise<readonly WriteOutcome[]>;
   hello(address: string, self: Member, call: Call): Promise<Hello>;
-  floors(address: string, call: Call): Promise<readonly Floor[]>;
+  /** What a node has logged after `mark`; all its floors, when that is left out or means nothing to it. */
+  floors(address: string, mark: string | undefined, call: Call): Promise<FloorList>;
   raise(address: string, floors: readonly Floor[], call: Call): Promise<void>;
   /** Gives back what it holds open for a peer that left. */
   forget(address: string): void;

@@ -20,10 +20,7 @@ import { decodeVersion, encodeVersion, isEncodedVersion, VERSION_HEX, type Versi
  *
  * The answers of a reply are in the order of its request. An entry is in the form of core/entry-format.ts.
  */
-export const WIRE_VERSION = 1;
-
-/** Most reads, and most writes, in one message. */
-export const WIRE_ITEMS_MAX = 0xffff;
+const WIRE_VERSION = 1;
 
 export interface BatchRequest {
   readonly reads: readonly string[];

@@ -9,7 +9,7 @@ import type { Outcome } from '../../src/core/outcome.js';
 import { BATCH_KEYS_MAX } from '../../src/peer/limits.js';
 import { answerBatch, type PeerService } from '../../src/peer/peer-service.js';
 import { HeapPeerStore } from '../../src/peer/peer-store.js';
-import type { Hello, PeerTransport } from '../../src/peer/transport.js';
+import type { FloorList, Hello, PeerTransport } from '../../src/peer/transport.js';
 import type { BatchRequest, WireWrite } from '../../src/peer/wire.js';
 
 /** A network with a transport in it that knows the secret, and one that does not. */
@@ -232,7 +232,8 @@ export function transportContract(name: string, makeSubject: () => Promise<Trans
       const floor: Floor = { scope: 'pattern', subject: 'vehicle:*', hlc: { ms: 5, counter: 6 } };
       await transport.raise(address, [floor], call());
       expect(peer.raised).toEqual([floor]);
-      expect(await transport.floors(address, call())).toEqual([floor]);
+      expect(await transport.floors(address, undefined, call())).toEqual({ mark: 'ab.1', floors: [floor] });
+      expect(await transport.floors(address, 'ab.1', call())).toEqual({ mark: 'ab.1', floors: [] });
     });
 
     it('rejects when the peer refuses floors', async () => {
@@ -289,7 +290,7 @@ class ServedPeer implements PeerService {
     return {
       node: { id: '0000000000ab', address: '127.0.0.1:1', weight: 1 },
       epoch: '0123456789abcdef',
-      floors: '0-0-0',
+      floors: 'ab.0',
       members: [{ id: '0000000000cd', address: '127.0.0.1:2', weight: 1, status: 'suspect' }],
     };
   }
@@ -298,8 +299,8 @@ class ServedPeer implements PeerService {
     this.heardOf.push(address);
   }
 
-  floors(): readonly Floor[] {
-    return this.raised;
+  floors(after: string | undefined): FloorList {
+    return { mark: `ab.${this.raised.length}`, floors: this.raised.slice(Number(after?.split('.')[1] ?? 0)) };
   }
 
   takeFloors(floors: readonly Floor[]): void {

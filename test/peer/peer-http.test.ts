@@ -290,7 +290,7 @@ describe('the peer port, for people and other languages', () => {
       members: { address: string; status: string }[];
     };
     expect(shown.node.address).toBe(nodes[0]!.peers.address);
-    expect(shown.epoch).toBe(nodes[2]!.peers.epoch);
+    expect(shown.epoch).toBe(nodes[2]!.peers.epoch());
     expect(shown.members.map(({ address, status }) => `${address} ${status}`).sort()).toEqual(
       nodes
         .slice(1)

@@ -1,9 +1,11 @@
+import { createServer } from 'node:net';
 import type { Call } from '../../src/core/call.js';
 import type { Change } from '../../src/core/feed.js';
 import { Floors } from '../../src/core/floors.js';
 import { HybridClock } from '../../src/core/hlc.js';
 import { systemChance, systemClock } from '../../src/node/system-clock.js';
 import { createPeers, type Peers, type PeersOptions } from '../../src/peer/peers.js';
+import { FreezingProxy } from './freezing-proxy.js';
 
 export const SECRET = 'open-sesame-for-tests';
 
@@ -43,16 +45,43 @@ export async function startNode(change: Partial<PeersOptions> = {}): Promise<Pee
   return { peers, floors, changes, errors };
 }
 
+/** A node behind a proxy by which it can be frozen for the others, while it believes itself to be well. */
+export interface FreezableNode extends PeerNode {
+  readonly proxy: FreezingProxy;
+}
+
+export async function startFreezable(change: Partial<PeersOptions> = {}): Promise<FreezableNode> {
+  const proxy = new FreezingProxy();
+  const advertise = await proxy.listen();
+  const listen = `127.0.0.1:${await freePort()}`;
+  proxy.leadTo(listen);
+  return { ...(await startNode({ listen, advertise, ...change })), proxy };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
 /** Starts nodes that know each other when this resolves. */
 export async function startNodes(count: number, change: Partial<PeersOptions> = {}): Promise<PeerNode[]> {
   const nodes: PeerNode[] = [];
   for (let i = 0; i < count; i++) {
     nodes.push(await startNode({ seeds: nodes.slice(0, 1).map((node) => node.peers.address), ...change }));
   }
-  await until('all nodes know each other', () =>
-    nodes.every((node) => node.peers.members().filter(({ status }) => status === 'up').length === count - 1),
-  );
+  await untilAllUp(nodes);
   return nodes;
+}
+
+/** Waits until every node has all others as members. */
+export function untilAllUp(nodes: readonly PeerNode[]): Promise<void> {
+  const others = nodes.length - 1;
+  return until('all nodes know each other', () =>
+    nodes.every(({ peers }) => peers.members().filter(({ status }) => status === 'up').length === others),
+  );
 }
 
 export async function stopNodes(nodes: readonly PeerNode[]): Promise<void> {

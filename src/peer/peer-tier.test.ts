@@ -1,0 +1,313 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { VirtualClock } from '../../test/virtual-clock.js';
+import type { Call } from '../core/call.js';
+import { type Entry, NO_TAGS } from '../core/entry.js';
+import { decodeEntry, encodeEntry } from '../core/entry-format.js';
+import { CacheError } from '../core/errors.js';
+import { MISS, type Outcome, STORED, type WriteOutcome } from '../core/outcome.js';
+import type { Version } from '../core/version.js';
+import { ENTRY_BYTES_MAX } from './limits.js';
+import type { Member } from './member.js';
+import { HeapPeerStore } from './peer-store.js';
+import { type PeerGuard, PeerTier } from './peer-tier.js';
+import type { PeerTransport } from './transport.js';
+import type { WireWrite } from './wire.js';
+
+const self: Member = { id: '00000000000a', address: 'self:1', weight: 1 };
+const one: Member = { id: '00000000000b', address: 'one:1', weight: 1 };
+const two: Member = { id: '00000000000c', address: 'two:1', weight: 1 };
+
+const broken = new CacheError('level-failed', 'broken');
+const FAILED: { kind: 'failed'; error: Error } = { kind: 'failed', error: broken };
+const BUSY: { kind: 'skipped'; why: 'overloaded' } = { kind: 'skipped', why: 'overloaded' };
+type Never = 'never';
+
+let clock: VirtualClock;
+let store: HeapPeerStore;
+let owners: readonly Member[];
+let suspects: Set<string>;
+/** What a member answers, for every key; `never`: not within any deadline. */
+let reads: Map<string, Outcome | Never>;
+let writes: Map<string, WriteOutcome | Never>;
+let asked: string[];
+let sent: WireWrite[];
+let guard: PeerGuard;
+
+beforeEach(() => {
+  clock = new VirtualClock();
+  store = new HeapPeerStore(clock, 64 * 1_048_576);
+  owners = [one, two];
+  suspects = new Set();
+  reads = new Map();
+  writes = new Map();
+  asked = [];
+  sent = [];
+  guard = { run: (_address, work) => work(), forget() {} };
+});
+
+function tier(): PeerTier {
+  const never = <T>(): Promise<T> => new Promise(() => {});
+  const transport: Partial<PeerTransport> = {
+    read(address, keys) {
+      asked.push(`read ${address} ${keys.join()}`);
+      const answer = reads.get(address) ?? MISS;
+      return answer === 'never' ? never() : Promise.resolve(keys.map(() => answer));
+    },
+    write(address, batch) {
+      asked.push(`write ${address} ${batch.map(({ key }) => key).join()}`);
+      sent.push(...batch);
+      const answer = writes.get(address) ?? STORED;
+      return answer === 'never' ? never() : Promise.resolve(batch.map(() => answer));
+    },
+  };
+  return new PeerTier({
+    clock,
+    store,
+    guard,
+    transport: transport as PeerTransport,
+    owners: { self, ownersOf: () => owners, isSuspect: (id) => suspects.has(id) },
+  });
+}
+
+function call(waitMs = 1_000): Call {
+  return { deadlineAtMs: clock.monotonicMs() + waitMs, signal: undefined, reason: 'read' };
+}
+
+function versionAt(atMs: number): Version {
+  return { eventTimeMs: atMs, hlc: { ms: atMs, counter: 0 }, origin: 1 };
+}
+
+function entry(text: string, atMs = 5): Entry {
+  return {
+    kind: 'value',
+    payload: new TextEncoder().encode(text),
+    version: versionAt(atMs),
+    fillStart: { ms: atMs, counter: 0 },
+    fence: { ms: 0, counter: 0 },
+    createdAtMs: 1_700_000_000_000,
+    freshUntilMs: 1_800_000_000_000,
+    staleWhileRevalidateMs: 0,
+    staleIfErrorMs: 0,
+    tags: NO_TAGS,
+  };
+}
+
+function found(text: string): Outcome {
+  return { kind: 'found', entry: entry(text) };
+}
+
+function say(outcome: Outcome | WriteOutcome | undefined): string {
+  switch (outcome?.kind) {
+    case 'found':
+      return new TextDecoder().decode(outcome.entry.payload);
+    case 'skipped':
+      return outcome.why;
+    case 'superseded':
+      return `superseded ${outcome.by?.eventTimeMs ?? ''}`.trim();
+    default:
+      return outcome?.kind ?? 'nothing';
+  }
+}
+
+async function read(key = 'k'): Promise<string> {
+  return say((await tier().read([key], call()))[0]);
+}
+
+async function write(atMs = 5): Promise<string> {
+  return say((await tier().write([{ key: 'k', entry: entry('x', atMs), mode: 'set' }], call()))[0]);
+}
+
+describe('a read of the peer level', () => {
+  const answers: readonly (readonly [string, Outcome])[] = [
+    ['found', found('it')],
+    ['miss', MISS],
+    ['failed', FAILED],
+    ['skipped', BUSY],
+  ];
+  const order = ['found', 'miss', 'failed', 'skipped'];
+  for (const [nameOne, answerOne] of answers) {
+    for (const [nameTwo, answerTwo] of answers) {
+      const expected = order.find((name) => name === nameOne || name === nameTwo);
+      it(`is ${expected} when one owner says ${nameOne} and the other ${nameTwo}`, async () => {
+        reads.set(one.address, answerOne).set(two.address, answerTwo);
+        const [outcome] = await tier().read(['k'], call());
+        expect(outcome?.kind).toBe(expected);
+      });
+    }
+  }
+
+  it('asks both owners at once, and takes the first that has it without waiting for the other', async () => {
+    reads.set(one.address, 'never').set(two.address, found('of two'));
+    expect(await read()).toBe('of two');
+    expect(asked).toEqual(['read one:1 k', 'read two:1 k']);
+  });
+
+  it('is answered from the own store when this node is an owner and has it', async () => {
+    owners = [one, self];
+    store.write('k', encodeEntry(entry('own')), 'set');
+    expect(await read()).toBe('own');
+    expect(asked).toEqual([]);
+  });
+
+  it('asks the other owner for what the own store does not have', async () => {
+    owners = [self, one];
+    reads.set(one.address, found('of one'));
+    expect(await read()).toBe('of one');
+    reads.set(one.address, FAILED);
+    expect(await read()).toBe('miss');
+  });
+
+  it('does not look into the own store for what others own', async () => {
+    store.write('k', encodeEntry(entry('left over')), 'set');
+    expect(await read()).toBe('miss');
+  });
+
+  it('does not ask who is suspect', async () => {
+    suspects.add(one.id);
+    reads.set(one.address, 'never').set(two.address, MISS);
+    expect(await read()).toBe('miss');
+    expect(asked).toEqual(['read two:1 k']);
+  });
+
+  it('is skipped when there is nobody to ask: all owners are others and suspect', async () => {
+    suspects.add(one.id).add(two.id);
+    expect(await read()).toBe('no-owner');
+    expect(asked).toEqual([]);
+  });
+
+  it('is answered by the own store alone when this node is alone', async () => {
+    owners = [self];
+    expect(await read()).toBe('miss');
+    store.write('k', encodeEntry(entry('own')), 'set');
+    expect(await read()).toBe('own');
+  });
+
+  it('asks each owner once for all its keys, and answers in their order', async () => {
+    owners = [self, one];
+    store.write('b', encodeEntry(entry('own b')), 'set');
+    reads.set(one.address, found('of one'));
+    const outcomes = await tier().read(['a', 'b', 'c', 'a'], call());
+    expect(outcomes.map(say)).toEqual(['of one', 'own b', 'of one', 'of one']);
+    expect(asked).toEqual(['read one:1 a,c,a']);
+  });
+
+  it('is skipped when the time is up, and fails when the level is closed', async () => {
+    expect((await tier().read(['k'], call(0))).map(say)).toEqual(['no-time']);
+    const closed = tier();
+    await closed.close();
+    expect((await closed.read(['k'], call())).map(say)).toEqual(['failed']);
+    expect(asked).toEqual([]);
+  });
+
+  it('is skipped for a peer whose guard does not let it through', async () => {
+    guard = { run: (address) => Promise.reject(new CacheError('breaker-open', address)), forget() {} };
+    expect(await read()).toBe('breaker-open');
+    expect(asked).toEqual([]);
+  });
+
+  it('lets the guard of a peer know when all of a call failed, and only then', async () => {
+    const seen: string[] = [];
+    guard = {
+      async run(address, work) {
+        try {
+          const result = await work();
+          seen.push(`${address} well`);
+          return result;
+        } catch (thrown) {
+          seen.push(`${address} ${(thrown as Error).message}`);
+          throw thrown;
+        }
+      },
+      forget() {},
+    };
+    reads.set(one.address, FAILED);
+    expect(await read()).toBe('miss');
+    expect(seen.sort()).toEqual(['one:1 broken', 'two:1 well']);
+  });
+});
+
+describe('a write of the peer level', () => {
+  it('goes to all owners, this node among them when it is one', async () => {
+    owners = [self, one];
+    expect(await write()).toBe('stored');
+    expect(asked).toEqual(['write one:1 k']);
+    expect(decodeEntry(store.read('k') ?? new Uint8Array()).payload).toEqual(entry('x').payload);
+  });
+
+  it('does not keep here what others own', async () => {
+    expect(await write()).toBe('stored');
+    expect(store.entries).toBe(0);
+  });
+
+  const answers: readonly (readonly [string, WriteOutcome])[] = [
+    ['superseded', { kind: 'superseded', by: versionAt(9) }],
+    ['stored', STORED],
+    ['failed', FAILED],
+    ['skipped', BUSY],
+  ];
+  // Stored means by all: an owner that did not take it still has what is older.
+  const order = ['superseded', 'failed', 'skipped', 'stored'];
+  for (const [nameOne, answerOne] of answers) {
+    for (const [nameTwo, answerTwo] of answers) {
+      const expected = order.find((name) => name === nameOne || name === nameTwo);
+      it(`is ${expected} when one owner says ${nameOne} and the other ${nameTwo}`, async () => {
+        writes.set(one.address, answerOne).set(two.address, answerTwo);
+        const [outcome] = await tier().write([{ key: 'k', entry: entry('x'), mode: 'set' }], call());
+        expect(outcome?.kind).toBe(expected);
+      });
+    }
+  }
+
+  it('says the newest version of those that supersede it', async () => {
+    writes.set(one.address, { kind: 'superseded', by: versionAt(8) });
+    writes.set(two.address, { kind: 'superseded', by: versionAt(9) });
+    expect(await write()).toBe('superseded 9');
+    writes.set(two.address, { kind: 'superseded' });
+    expect(await write()).toBe('superseded 8');
+  });
+
+  it('tells everything that went wrong when it was stored nowhere', async () => {
+    writes.set(one.address, FAILED).set(two.address, { kind: 'failed', error: new Error('gone') });
+    const [outcome] = await tier().write([{ key: 'k', entry: entry('x'), mode: 'set' }], call());
+    expect(outcome?.kind === 'failed' && outcome.error.message).toBe('broken; gone');
+  });
+
+  it('tells a suspect owner too, but does not wait for it', async () => {
+    suspects.add(one.id);
+    writes.set(one.address, 'never');
+    expect(await write()).toBe('not-ready');
+    expect(asked.sort()).toEqual(['write one:1 k', 'write two:1 k']);
+  });
+
+  it('waits for a suspect owner when there is nobody else', async () => {
+    suspects.add(one.id).add(two.id);
+    expect(await write()).toBe('stored');
+  });
+
+  it('does not wait for a suspect owner when this node keeps a copy', async () => {
+    owners = [self, one];
+    suspects.add(one.id);
+    writes.set(one.address, 'never');
+    expect(await write()).toBe('not-ready');
+    expect(store.read('k')).toBeDefined();
+  });
+
+  it('refuses what is too large to travel, and lets the owners give up what they have of it', async () => {
+    owners = [self, one];
+    store.write('k', encodeEntry(entry('older', 4)), 'set');
+    const large = { ...entry('x'), payload: new Uint8Array(ENTRY_BYTES_MAX) };
+    const [outcome] = await tier().write([{ key: 'k', entry: large, mode: 'set' }], call());
+    expect(outcome?.kind === 'failed' && outcome.error).toMatchObject({ code: 'invalid-value', field: 'value' });
+    expect(store.read('k')).toBeUndefined();
+    expect(sent.map(({ bytes }) => bytes.length < 200)).toEqual([true]);
+  });
+
+  it('is skipped when the time is up, and fails when the level is closed', async () => {
+    const batch = [{ key: 'k', entry: entry('x'), mode: 'set' as const }];
+    expect((await tier().write(batch, call(0))).map(say)).toEqual(['no-time']);
+    const closed = tier();
+    await closed.close();
+    expect((await closed.write(batch, call())).map(say)).toEqual(['failed']);
+    expect(asked).toEqual([]);
+  });
+});
