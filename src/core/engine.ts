@@ -256,9 +256,12 @@ export class Engine implements Cache {
   }
 
   async #drain(): Promise<void> {
-    const { recovery, events } = this.#parts;
-    const writes = (await recovery?.queue.close()) ?? 0;
-    if (recovery !== undefined && writes > 0) events.emit('writes-lost', { level: recovery.level, writes });
+    const { recoveries, events } = this.#parts;
+    const closing = [...recoveries].map(async ([level, queue]) => {
+      const writes = await queue.close();
+      if (writes > 0) events.emit('writes-lost', { level, writes });
+    });
+    await Promise.all(closing);
   }
 
   /** The check and the clock of every operation that leaves this process's memory. */

@@ -9,6 +9,7 @@ import type { Feed } from './feed.js';
 import { concernedBy, type Floor, type Floors } from './floors.js';
 import { compareHlc, type HybridClock } from './hlc.js';
 import { checkKey } from './key.js';
+import { errorType } from './ladder.js';
 import { eventTimeMs, type LifetimeDefaults, newEntry, resolveLifetime } from './lifetime.js';
 import type { LocalTier } from './local.js';
 import type { Level, WriteOutcome } from './outcome.js';
@@ -35,8 +36,8 @@ export interface WriterParts {
   readonly local: LocalTier;
   readonly tiers: readonly Tier[];
   readonly feeds: readonly LevelFeed[];
-  /** For a level that others read: what it missed while it did not answer. */
-  readonly recovery?: { readonly level: Level; readonly queue: RecoveryQueue } | undefined;
+  /** For levels that others read: what each missed while it, or a part of it, did not answer. */
+  readonly recoveries: ReadonlyMap<Level, RecoveryQueue>;
   readonly flights: Pick<SingleFlight<unknown>, 'disarm' | 'disarmAll'>;
   readonly tally: Tally;
   readonly events: Emitter<CacheEvents>;
@@ -146,10 +147,12 @@ export class Writer {
 
   /** A fill need not be repeated: it tells the level nothing that it could not ask for again. */
   #recoverLater(level: Level, write: Write, outcome: WriteOutcome): boolean {
-    const { recovery } = this.#parts;
-    if (recovery?.level !== level || write.mode === 'fill') return false;
+    const queue = this.#parts.recoveries.get(level);
+    if (queue === undefined || write.mode === 'fill') return false;
     if (outcome.kind !== 'failed' && outcome.kind !== 'skipped') return false;
-    recovery.queue.add(write);
+    // What the level will never take is not sent again.
+    if (outcome.kind === 'failed' && errorType(outcome.error) === 'invalid-value') return false;
+    queue.add(write);
     return true;
   }
 

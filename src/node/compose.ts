@@ -97,7 +97,9 @@ export async function compose(given: CacheConfig): Promise<Composition> {
     : NO_LOCAL;
   const gate = new Bulkhead(clock, 'the source', config.maxLoads, config.maxLoads * LOADS_WAITING);
 
-  const recovery = redis && new RecoveryQueue({ clock, hlc, floors, tier: redis.guarded, feed: redis.feed });
+  const recoveries = new Map(
+    feeds.map(({ level, feed }, i) => [level, new RecoveryQueue({ clock, hlc, floors, tier: tiers[i] as Tier, feed })]),
+  );
 
   const cache = new Engine({
     city: config.city,
@@ -110,7 +112,7 @@ export async function compose(given: CacheConfig): Promise<Composition> {
     tiers,
     feeds,
     gate,
-    recovery: recovery && { level: 'distributed', queue: recovery },
+    recoveries,
     tally,
     events,
     defaults: {

@@ -73,6 +73,7 @@ export function startNode(
     tombstoneMs: TOMBSTONE_MS,
     feedLeases: leases,
     leases: NO_LEASES,
+    recoveries: new Map(),
     deadlines: { readMs: READ_MS, loadMs: LOAD_MS, writeMs: READ_MS, softMs: READ_MS },
     levelState: () => 'ok',
     levelSize: () => ({ sizeBytes: undefined, entries: undefined }),

@@ -113,6 +113,7 @@ function openCache(clock: VirtualClock): Cache {
     }),
     feedLeases: leases,
     leases: NO_LEASES,
+    recoveries: new Map(),
     tiers: [],
     feeds: [],
     gate: new Bulkhead(clock, 'the source', 32, 1_024),
