@@ -41,8 +41,7 @@ async function play({ id, shape }: ToHost): Promise<void> {
 async function run(id: string, shape: Shape): Promise<Finding> {
   const scenario = scenarios.find((one) => one.id === id);
   if (scenario === undefined) throw new Error(`There is no scenario ${id}.`);
-  const redis = await freshServers(shape !== 'single');
-  const stage = new Stage(subject, shape, redis);
+  const stage = await Stage.open(subject, shape, () => freshServers(shape !== 'single'));
   try {
     await scenario.run(stage).catch((thrown: unknown) => stage.fail(thrown));
     return stage.finding;

@@ -55,10 +55,13 @@ export class Link {
     for (const proxy of this.#proxies) proxy.accept();
   }
 
-  /** Nothing gets through, and nothing can be opened. */
-  sever(): void {
-    this.refuse('commands');
-    this.cut();
+  /** Nothing gets through, and nothing can be opened; but to the server on `spared`, if there is one. */
+  sever(spared?: number): void {
+    for (const proxy of this.#proxies) {
+      if (proxy.address.port === spared) continue;
+      proxy.refuse('commands');
+      proxy.cut();
+    }
   }
 
   stall(traffic: Traffic): () => void {

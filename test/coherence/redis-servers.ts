@@ -43,6 +43,10 @@ export class RedisServers {
     return this.#isBroken;
   }
 
+  markBroken(): void {
+    this.#isBroken = true;
+  }
+
   get ports(): number[] {
     return this.#servers instanceof RedisCluster ? this.#servers.nodes.map(({ port }) => port) : [this.#servers.port];
   }

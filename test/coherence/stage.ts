@@ -1,4 +1,5 @@
 import { findFreePort } from '../../src/cli/servers/free-port.js';
+import { readAll } from './bulk-calls.js';
 import { Link } from './link.js';
 import { NodeProcess } from './node-process.js';
 import type { RedisServers } from './redis-servers.js';
@@ -26,20 +27,30 @@ let stages = 0;
 export class Stage {
   readonly subject: Subject;
   readonly shape: Shape;
-  readonly redis: RedisServers;
-  readonly #prefix: string;
+  readonly #renew: () => Promise<RedisServers>;
+  #redis: RedisServers;
+  #prefix = '';
   readonly #findings: (readonly [string, Finding])[] = [];
-  readonly #stops: (() => Promise<void>)[] = [];
-  readonly #links: Link[] = [];
-  readonly #peers: string[] = [];
+  #stops: (() => Promise<void>)[] = [];
+  #links: Link[] = [];
+  #peers: string[] = [];
   #keys = 0;
 
-  constructor(subject: Subject, shape: Shape, redis: RedisServers) {
+  /** @param renew gives servers that are whole and empty */
+  private constructor(subject: Subject, shape: Shape, redis: RedisServers, renew: () => Promise<RedisServers>) {
     this.subject = subject;
     this.shape = shape;
-    this.redis = redis;
-    stages += 1;
-    this.#prefix = `coherence-${process.pid}-${stages}:`;
+    this.#redis = redis;
+    this.#renew = renew;
+    this.#rename();
+  }
+
+  static async open(subject: Subject, shape: Shape, renew: () => Promise<RedisServers>): Promise<Stage> {
+    return new Stage(subject, shape, await renew(), renew);
+  }
+
+  get redis(): RedisServers {
+    return this.#redis;
   }
 
   get hasPeers(): boolean {
@@ -61,7 +72,7 @@ export class Stage {
       const before = await this.redis.commandCount();
       const looks = Math.ceil(HOLD_LOOKS / keys.length);
       for (let look = 0; look < looks; look++) {
-        const values = await Promise.all(keys.map((key) => cache.get(key)));
+        const values = await readAll(cache, keys);
         expectThat(
           values.every((one) => one === value),
           `reads ${String(values.find((one) => one !== value))} where ${String(value)} was written`,
@@ -125,6 +136,19 @@ export class Stage {
     const stops = this.#stops.map((stop) => reached('the stop of a node', STOP_BOUND_MS, stop()));
     await Promise.allSettled(stops);
     await Promise.allSettled(this.#links.map((link) => link.close()));
+    [this.#stops, this.#links, this.#peers] = [[], [], []];
+  }
+
+  /** For the next part of a scenario that leaves nothing whole: all nodes are stopped, the servers fresh. */
+  async next(): Promise<void> {
+    await this.clear();
+    this.#redis = await this.#renew();
+    this.#rename();
+  }
+
+  #rename(): void {
+    stages += 1;
+    this.#prefix = `coherence-${process.pid}-${stages}:`;
   }
 
   async #settle(): Promise<{ link: Link; settings: NodeSettings }> {

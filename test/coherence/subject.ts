@@ -45,7 +45,7 @@ export abstract class CacheNode {
     throw new NotExpressible('no getMany');
   }
 
-  setMany(_entries: readonly (readonly [key: string, value: unknown])[]): Promise<void> {
+  setMany(_entries: readonly (readonly [key: string, value: unknown])[]): Promise<Told> {
     throw new NotExpressible('no setMany');
   }
 

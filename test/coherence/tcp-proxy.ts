@@ -37,6 +37,7 @@ export class TcpProxy {
   readonly #holds = new Set<Rule>();
   readonly #refused = new Set<Traffic>();
   readonly #delaysMs = new Map<Traffic, number>();
+  #refusesHost: (host: string | undefined) => boolean = () => false;
 
   private constructor(server: Server, address: ProxyAddress, to: ProxyAddress) {
     this.#server = server;
@@ -82,8 +83,15 @@ export class TcpProxy {
     this.#refused.add(traffic);
   }
 
+  /** Ends the connections that come from this address, or all, and every new one. */
+  refuseFrom(host: string | undefined): void {
+    this.#refusesHost = (from) => host === undefined || from === host;
+    for (const one of [...this.#connections]) if (this.#refusesHost(one.from)) one.end();
+  }
+
   accept(): void {
     this.#refused.clear();
+    this.#refusesHost = () => false;
   }
 
   /** Stops to read what the server sends on this traffic, so that it piles up there; the function returned ends that. */
@@ -111,7 +119,7 @@ export class TcpProxy {
     });
     this.#connections.add(connection);
     // A connection shows itself as a feed only when it subscribes; until then it counts as one of commands.
-    if (this.#refused.has('commands')) connection.end();
+    if (this.#refused.has('commands') || this.#refusesHost(connection.from)) connection.end();
   }
 }
 
@@ -129,6 +137,8 @@ interface Chunk {
 
 class Connection {
   traffic: Traffic = 'commands';
+  /** The address that the client has. */
+  readonly from: string | undefined;
   readonly server: Socket;
   readonly #client: Socket;
   readonly #orders: Orders;
@@ -139,6 +149,7 @@ class Connection {
 
   constructor(client: Socket, server: Socket, orders: Orders) {
     this.#client = client;
+    this.from = client.remoteAddress;
     this.server = server;
     this.#orders = orders;
     client.on('data', (bytes) => this.#toServer(bytes));

@@ -1,10 +1,10 @@
 /** Many keys at once: over a cluster, in a burst, after a flush. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { writeAll } from '../bulk-calls.js';
 import type { Scenario } from '../scenario.js';
 import { Source } from '../source.js';
 import type { Stage } from '../stage.js';
 import type { CacheNode } from '../subject.js';
-import { NotExpressible } from '../verdict.js';
 import { expectThat, reached, said, timeUntil } from '../waiting.js';
 
 const BOUND_MS = 1_000;
@@ -75,17 +75,6 @@ const KEYS = 1_000;
 const ROUNDS = 100;
 const ROUND_BOUND_MS = 60_000;
 const LONG = '-long'.repeat(40);
-
-/** A round of writes, all keys at a time or one by one, as the subject can. */
-export async function writeAll(cache: CacheNode, keys: readonly string[], value: unknown): Promise<void> {
-  const entries = keys.map((key) => [key, value] as const);
-  try {
-    await cache.setMany(entries);
-  } catch (thrown) {
-    if (!(thrown instanceof NotExpressible)) throw thrown;
-    await Promise.all(keys.map((key) => cache.set(key, value)));
-  }
-}
 
 const burst: Scenario = {
   id: 'S23',

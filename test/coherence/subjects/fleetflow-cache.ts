@@ -46,8 +46,9 @@ class FleetflowNode extends CacheNode {
     return this.#node.cache.getMany(keys);
   }
 
-  override async setMany(entries: readonly (readonly [key: string, value: unknown])[]): Promise<void> {
-    await this.#node.cache.setMany(entries);
+  override async setMany(entries: readonly (readonly [key: string, value: unknown])[]): Promise<Told> {
+    const results = (await this.#node.cache.setMany(entries)).map(told);
+    return results.find((one) => one !== 'stored') ?? 'stored';
   }
 
   override async deleteMany(keys: readonly string[]): Promise<void> {
