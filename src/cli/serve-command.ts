@@ -27,7 +27,10 @@ async function serve(path: string, version: string): Promise<number> {
   const config = await readConfig(path);
   const interrupt = listenForInterrupt(() => {});
   try {
-    const daemon = await startDaemon(config, version);
+    const daemon = await startDaemon(config, {
+      version,
+      onMistake: ({ message }) => process.stderr.write(`fleetflow-cache: ${message}\n`),
+    });
     const peers = daemon.peerAddress === undefined ? '' : `, peers on ${daemon.peerAddress}`;
     process.stdout.write(`fleetflow-cache ${version}: operators on ${daemon.url}${peers}\n`);
     await new Promise<void>((resolve) => {

@@ -2,6 +2,7 @@ import { MsgpackCodec } from '../codec/msgpack-codec.js';
 import type { Cache, CacheEvents } from '../core/cache.js';
 import { Emitter } from '../core/emitter.js';
 import { Engine } from '../core/engine.js';
+import { CacheError, type CacheErrorCode } from '../core/errors.js';
 import { FeedLeases } from '../core/feed-lease.js';
 import { Floors } from '../core/floors.js';
 import { HybridClock } from '../core/hlc.js';
@@ -33,6 +34,8 @@ const ABSENT_TTL_MS = 5_000;
 const LOAD_FAILURE_MS = 1_000;
 /** Loads that may wait for a place, per place. */
 const LOADS_WAITING = 256;
+const MISTAKES: ReadonlySet<string> = new Set<CacheErrorCode>(['unauthorized', 'invalid-config']);
+
 /** A cache with what an operator wants to see of it. */
 export interface Composition {
   readonly cache: Cache;
@@ -43,11 +46,18 @@ export interface Composition {
   health(): Health;
 }
 
+/** A mistake that others notice, long after the start: a peer refuses our secret, or has our id. */
+export type MistakeListener = (mistake: CacheError) => void;
+
+const warn: MistakeListener = ({ message, code }) =>
+  process.emitWarning(message, { type: 'FleetflowCacheWarning', code });
+
 /**
  * Builds a cache out of its parts. The only place that knows every folder.
+ * @param onMistake told of each mistake once; left out, the process warns of it
  * @throws CacheError `invalid-config` before anything is opened; `address-in-use` when the peer port is taken
  */
-export async function compose(given: CacheConfig): Promise<Composition> {
+export async function compose(given: CacheConfig, onMistake = warn): Promise<Composition> {
   const config = resolveConfig(given);
   const clock = systemClock;
   const origin = randomOrigin();
@@ -72,7 +82,8 @@ export async function compose(given: CacheConfig): Promise<Composition> {
   }
   let peers: (Peers & { readonly guarded: Tier }) | undefined;
   try {
-    peers = config.peers === undefined ? undefined : await openPeers(config.peers, { origin, hlc, floors, watch });
+    peers =
+      config.peers === undefined ? undefined : await openPeers(config.peers, { origin, hlc, floors, watch, onMistake });
   } catch (thrown) {
     await redis?.close();
     throw thrown;
@@ -176,9 +187,15 @@ async function openRedis(
 
 async function openPeers(
   config: NonNullable<ResolvedConfig['peers']>,
-  parts: { readonly origin: number; readonly hlc: HybridClock; readonly floors: Floors; readonly watch: LevelWatch },
+  parts: {
+    readonly origin: number;
+    readonly hlc: HybridClock;
+    readonly floors: Floors;
+    readonly watch: LevelWatch;
+    readonly onMistake: MistakeListener;
+  },
 ): Promise<Peers & { readonly guarded: Tier }> {
-  const { origin, hlc, floors, watch } = parts;
+  const { origin, hlc, floors, watch, onMistake } = parts;
   const peers = await createPeers({
     listen: config.listen,
     ...(config.advertise !== undefined && { advertise: config.advertise }),
@@ -192,6 +209,10 @@ async function openPeers(
     hlc,
     floors,
     guard: watch.guard('peer'),
+    // That a peer cannot be reached is no mistake, and `watch` tells it.
+    onError: (error) => {
+      if (error instanceof CacheError && MISTAKES.has(error.code)) onMistake(error);
+    },
   });
   watch.follow('peer', () => [
     { address: peers.address, ok: true },

@@ -3,7 +3,7 @@ import { CacheError } from '../core/errors.js';
 import { renderExposition } from '../metrics/exposition.js';
 import { cacheFamilies } from '../metrics/families.js';
 import { mergeSnapshots } from '../metrics/snapshot.js';
-import { type Composition, compose } from './compose.js';
+import { type Composition, compose, type MistakeListener } from './compose.js';
 import type { CacheConfig } from './config.js';
 import { type HttpServer, startHttpServer } from './http-server.js';
 import { NodePage } from './node-page.js';
@@ -15,6 +15,12 @@ export interface Daemon {
   readonly url: string;
   readonly peerAddress: string | undefined;
   close(): Promise<void>;
+}
+
+export interface DaemonOptions {
+  /** Of this package. */
+  readonly version: string;
+  readonly onMistake: MistakeListener;
 }
 
 const daemonConfig = z.strictObject({
@@ -31,12 +37,12 @@ const daemonConfig = z.strictObject({
  * Starts a cache node with its operator's HTTP server.
  * @throws CacheError `invalid-config` naming the field, `address-in-use`
  */
-export async function startDaemon(given: unknown, version: string): Promise<Daemon> {
+export async function startDaemon(given: unknown, options: DaemonOptions): Promise<Daemon> {
   const config = readDaemonConfig(given);
-  const composition = await compose(config.cache as CacheConfig);
+  const composition = await compose(config.cache as CacheConfig, options.onMistake);
   let http: HttpServer;
   try {
-    http = await openHttp(config.http.listen, composition, version);
+    http = await openHttp(config.http.listen, composition, options.version);
   } catch (error) {
     await composition.cache.close();
     throw error;

@@ -18,7 +18,7 @@ const DEFAULT_WIDTH = 100;
 const BLOCK_EVERY_MS = 5_000;
 
 /** Prints lines, and no table. */
-export class LineScreen implements Screen {
+class LineScreen implements Screen {
   readonly #output: Output;
   readonly #startedMs = performance.now();
 
@@ -43,7 +43,7 @@ export class LineScreen implements Screen {
 }
 
 /** Where lines cannot be drawn over: the table as a block every five seconds. */
-export class BlockScreen extends LineScreen {
+class BlockScreen extends LineScreen {
   #nextBlockMs = performance.now();
 
   override draw(render: (width: number, paint: Paint) => readonly string[]): void {

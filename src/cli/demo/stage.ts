@@ -33,7 +33,7 @@ export interface Stage {
   pids(): number[];
 }
 
-export const NODES = 3;
+const NODES = 3;
 const CITY = 'mumbai';
 const SEED = 20_260_101;
 /** A node keeps some of what is read here, not all: otherwise no other level would have work to do. */

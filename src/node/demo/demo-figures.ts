@@ -245,7 +245,7 @@ export class DemoFigures {
 }
 
 /** Positions that were kept. */
-export function recordedOf({ fleet }: NodeSample): number {
+function recordedOf({ fleet }: NodeSample): number {
   return fleet.newest + fleet.history;
 }
 

@@ -1,0 +1,98 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { demoCommand } from '../../src/cli/demo/demo-command.js';
+import type { Report } from '../../src/cli/demo/report.js';
+import { RunningCommand } from './command.js';
+
+/** Seconds become minutes on a machine that has other things to do. */
+const BOUND_MS = 240_000;
+
+let command: RunningCommand | undefined;
+afterEach(() => command?.clear());
+
+async function start(...args: readonly string[]): Promise<RunningCommand> {
+  command = await RunningCommand.start(args);
+  return command;
+}
+
+async function expectNothingLeft(ran: RunningCommand): Promise<void> {
+  expect(await ran.processes()).toEqual([]);
+  expect(await ran.leftovers()).toEqual([]);
+}
+
+describe('the demo', () => {
+  it('hits every level, fails no read, reports that, and leaves nothing behind', { timeout: BOUND_MS }, async () => {
+    const demo = await start('demo', '--for', '12s', '--json', '--vehicles', '300', '--reads', '2000');
+    expect(await demo.ended, demo.stderr).toBe(0);
+    const report = JSON.parse(demo.stdout) as Report;
+    const value = (section: string, id: string) =>
+      report.rows.find((row) => row.section === section && row.id === id)?.value;
+    expect(report.command).toBe('fleetflow-cache demo --for 12s --json --vehicles 300 --reads 2000');
+    expect(report.machine.cores).toBeGreaterThan(0);
+    expect(value('reads', 'failed')).toBe(0);
+    for (const level of ['local', 'distributed', 'peer', 'source']) {
+      expect(value('levels', `${level}.hits`), level).toBeGreaterThan(0);
+    }
+    expect(value('positions', 'final-positions')).toBe(0);
+    expect(report.rows.filter(({ ok }) => ok === false)).toEqual([]);
+    await expectNothingLeft(demo);
+  });
+
+  it('ends in order when it is interrupted, and leaves nothing behind', { timeout: BOUND_MS }, async () => {
+    const demo = await start('demo', '--vehicles', '100', '--reads', '500');
+    await demo.printed(/reads\/s/);
+    expect((await demo.processes()).length).toBeGreaterThanOrEqual(3);
+    demo.kill('SIGINT');
+    expect(await demo.ended, demo.stdout).toBe(0);
+    await expectNothingLeft(demo);
+  });
+
+  it('ends while it is still setting up, and leaves nothing behind', { timeout: BOUND_MS }, async () => {
+    const demo = await start('demo', '--vehicles', '100');
+    await demo.printed(/Starting \d cache nodes/);
+    demo.kill('SIGTERM');
+    expect(await demo.ended).toBe(143);
+    await expectNothingLeft(demo);
+  });
+
+  it('ends at once when it is interrupted twice, and leaves nothing behind', { timeout: BOUND_MS }, async () => {
+    const demo = await start('demo', '--vehicles', '100', '--reads', '500');
+    await demo.printed(/reads\/s/);
+    demo.kill('SIGINT');
+    await demo.printed(/Ending the demo/);
+    demo.kill('SIGINT');
+    await demo.ended;
+    await expect.poll(() => demo.processes(), { timeout: 20_000 }).toEqual([]);
+    expect(await demo.leftovers()).toEqual([]);
+  });
+
+  it('refuses an option that it does not have, with exit code 2', { timeout: BOUND_MS }, async () => {
+    const demo = await start('demo', '--sped', '2');
+    expect(await demo.ended).toBe(2);
+    expect(demo.stderr).toMatch(/unknown option '--sped'/);
+    expect(demo.stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('names a file to replay that is not there, with exit code 1', { timeout: BOUND_MS }, async () => {
+    const demo = await start('demo', '--replay', '/nowhere/pings.ndjson');
+    expect(await demo.ended).toBe(1);
+    expect(demo.stderr).toMatch(/^fleetflow-cache: --replay: \/nowhere\/pings\.ndjson cannot be read \(ENOENT\)$/m);
+    expect(await demo.leftovers()).toEqual([]);
+  });
+});
+
+describe('the options of the demo', () => {
+  it.each([
+    [['--for', '1s'], /--for.*It must be 5s or longer/],
+    [['--for', 'soon'], /--for is "soon"/],
+    [['--reads', '-1'], /--reads.*whole number from 1/],
+    [['--vehicles', '3'], /--vehicles.*whole number from 10/],
+    [['--speed', '0'], /--speed.*whole number from 1/],
+    [['--port', '70000'], /--port.*whole number from 1 to 65535/],
+    [['now'], /too many arguments/],
+  ])('refuse %j by name', async (args, complaint) => {
+    const command = demoCommand('0.0.0', () => {})
+      .exitOverride()
+      .configureOutput({ writeErr: () => {} });
+    await expect(command.parseAsync(args, { from: 'user' })).rejects.toThrow(complaint);
+  });
+});
