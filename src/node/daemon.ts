@@ -64,8 +64,7 @@ function readDaemonConfig(given: unknown): z.output<typeof daemonConfig> {
   const path = issue?.path.join('.') ?? '';
   const field =
     issue?.code === 'unrecognized_keys' ? [path, issue.keys[0]].filter((part) => part !== '').join('.') : path;
-  const what =
-    issue?.code === 'unrecognized_keys' ? 'is not a field that exists; there are cache and http' : issue?.message;
+  const what = issue?.code === 'unrecognized_keys' ? 'is not a field that exists' : issue?.message;
   const name = field === '' ? 'the configuration' : field;
   throw new CacheError('invalid-config', `${name}: ${what}`, { field: name });
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +28,8 @@ export class RunningCommand {
 
   static async start(args: readonly string[]): Promise<RunningCommand> {
     const temporary = await mkdtemp(join(tmpdir(), 'command-test-'));
+    // As root, PostgreSQL runs under another user, who has to pass through here.
+    await chmod(temporary, 0o711);
     const command = ['--import', './scripts/typescript-loader.mjs', 'src/cli/main.ts', ...args];
     const started = spawn(process.execPath, command, {
       cwd: ROOT,
