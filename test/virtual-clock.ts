@@ -7,6 +7,8 @@ interface Scheduled {
 
 /** A clock that moves only when a test says so. Its two times start apart, so that mixing them up shows. */
 export class VirtualClock implements Clock {
+  /** How far the wall clock may be off, by its own account. */
+  uncertainMs = 0;
   #monotonicMs = 5_000;
   #wallMs = 1_700_000_000_000;
   /** Sorted by the instant at which they are due; what is due at the same instant stays in the order of asking. */
@@ -18,6 +20,10 @@ export class VirtualClock implements Clock {
 
   wallMs(): number {
     return this.#wallMs;
+  }
+
+  uncertaintyMs(): number {
+    return this.uncertainMs;
   }
 
   schedule(delayMs: number, run: () => void): Cancel {

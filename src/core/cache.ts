@@ -118,6 +118,8 @@ export interface CacheStats {
 export interface CacheEvents {
   /** A level, or a part of it (a shard, a peer), went out or came back. */
   readonly 'level-changed': { readonly level: Level; readonly state: LevelState; readonly detail: string };
+  /** Something went wrong at a level behind everybody's back; at most one a second and level. */
+  readonly 'level-error': { readonly level: Level; readonly error: Error };
   /** Written or removed, here or (when a feed says so) elsewhere. */
   readonly changed: { readonly key: string; readonly version: string; readonly by: 'here' | 'elsewhere' };
   /** A tag, a pattern or everything was invalidated. */

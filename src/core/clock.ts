@@ -10,6 +10,8 @@ export interface Clock {
   monotonicMs(): number;
   /** Milliseconds since the Unix epoch, in UTC, as the city reckons it. */
   wallMs(): number;
+  /** How far `wallMs` may lie from the time of the city, in either direction. */
+  uncertaintyMs(): number;
   /** Calls `run` once after `delayMs`. Does not keep the process alive. */
   schedule(delayMs: number, run: () => void): Cancel;
 }

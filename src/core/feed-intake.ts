@@ -4,6 +4,7 @@ import type { Change } from './feed.js';
 import type { FeedLeases } from './feed-lease.js';
 import { concernedBy, type Floor, type Floors } from './floors.js';
 import { compileGlob } from './glob.js';
+import type { HybridClock } from './hlc.js';
 import { partitionOf } from './key.js';
 import type { LocalTier } from './local.js';
 import type { SingleFlight } from './single-flight.js';
@@ -15,6 +16,7 @@ export interface FeedIntakeParts {
   readonly flights: Pick<SingleFlight<unknown>, 'disarm' | 'disarmAll'>;
   readonly events: Emitter<CacheEvents>;
   readonly leases: FeedLeases;
+  readonly hlc: HybridClock;
 }
 
 /**
@@ -42,6 +44,7 @@ export class FeedIntake {
       case 'floor': {
         const { floors, flights, events } = this.#parts;
         const floor = readable(change.floor);
+        this.#parts.hlc.follow(floor.hlc);
         if (!floors.raise(floor)) break;
         flights.disarmAll(concernedBy(floor));
         events.emit('invalidated', { scope: floor.scope, subject: floor.subject });

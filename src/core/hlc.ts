@@ -31,12 +31,24 @@ export function nextReading({ ms, counter }: Hlc): Hlc {
 }
 
 /**
- * Hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", 2014): readings grow strictly, stay close to the
- * wall clock, and follow every reading received from others.
+ * Hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", 2014): readings grow strictly, stay close to the wall
+ * clock, and follow every reading received from others.
+ *
+ * The nodes of a city do not read the same time at the same moment, and how much they may differ is known. So what
+ * must be refused later is dated late and what must not pass is dated early, and no skew between two nodes turns that
+ * round:
+ *
+ *   1. A asks a source. It dates the fill by the lower end of what the time may be: not after the true time.
+ *   2. B deletes the key and dates the fence by the upper end: not before the true time.
+ *   3. 2 came after 1, so the fence is later than the fill, whatever A's and B's clocks say. The fill is refused.
+ *
+ * The price is a spare load when something is filled just after a delete elsewhere.
  */
 export class HybridClock {
   readonly #clock: Clock;
   #last = HLC_ZERO;
+  /** The latest fence or floor that was issued here or heard of. */
+  #fence = HLC_ZERO;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -44,18 +56,39 @@ export class HybridClock {
 
   /** A reading later than every one given out or received before. */
   next(): Hlc {
-    const wallMs = Math.floor(this.#clock.wallMs());
-    this.#last = wallMs > this.#last.ms ? { ms: wallMs, counter: 0 } : nextReading(this.#last);
-    return this.#last;
+    return this.#advance(Math.floor(this.#clock.wallMs()));
+  }
+
+  /** A reading for a fence or a floor: later than everything that was issued or asked for anywhere before now. */
+  late(): Hlc {
+    this.#fence = this.#advance(Math.ceil(this.#clock.wallMs() + this.#clock.uncertaintyMs()));
+    return this.#fence;
   }
 
   /**
-   * Takes note of a reading from elsewhere, so that what happens here from now on is later than it.
+   * A reading for the beginning of a fill or a set: earlier than every fence and set that is issued anywhere from now
+   * on, and later than the fences known here. For both to hold, wait `untilPastMs` before the source is asked.
+   * @param patienceMs how long the caller would wait; a fence that is further ahead is not passed
+   */
+  early(patienceMs = Number.POSITIVE_INFINITY): Hlc {
+    const early = { ms: Math.floor(this.#clock.wallMs() - this.#clock.uncertaintyMs()) - 1, counter: 0 };
+    if (compareHlc(early, this.#fence) > 0) return early;
+    const after = nextReading(this.#fence);
+    return this.untilPastMs(after) > patienceMs ? early : after;
+  }
+
+  /** How long it takes until the time has surely come to `reading`, in ms; mostly nothing. */
+  untilPastMs(reading: Hlc): number {
+    return Math.max(0, reading.ms - Math.floor(this.#clock.wallMs() - this.#clock.uncertaintyMs()));
+  }
+
+  /**
+   * Takes note of a fence or a floor from elsewhere, so that what happens here from now on is later than it.
    * @throws CacheError `level-failed` when it lies more than 500 ms ahead of our wall clock: following it would let
    *   one wrong clock pin every key.
    */
   receive(reading: Hlc): void {
-    const aheadMs = reading.ms - this.#clock.wallMs();
+    const aheadMs = reading.ms - this.#clock.wallMs() - this.#clock.uncertaintyMs();
     if (aheadMs > HLC_DRIFT_MAX_MS) {
       throw new CacheError(
         'level-failed',
@@ -63,5 +96,20 @@ export class HybridClock {
       );
     }
     this.#last = laterHlc(this.#last, reading);
+    this.#fence = laterHlc(this.#fence, reading);
+  }
+
+  /** As `receive`; a clock that is too far ahead is not followed, and what it fences is refused until its time has come. */
+  follow(reading: Hlc): void {
+    try {
+      this.receive(reading);
+    } catch {
+      // Told by whoever can name the sender.
+    }
+  }
+
+  #advance(wallMs: number): Hlc {
+    this.#last = wallMs > this.#last.ms ? { ms: wallMs, counter: 0 } : nextReading(this.#last);
+    return this.#last;
   }
 }

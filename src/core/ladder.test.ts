@@ -166,6 +166,7 @@ function parts(change: Partial<LadderParts> = {}): LadderParts {
     floors,
     recorder: { ...NULL_RECORDER, missedAt() {} },
     monotonicMs: () => 0,
+    follow: () => {},
     wallMs: () => NOW_MS,
     ...change,
   };

@@ -40,6 +40,8 @@ export interface LadderParts {
   readonly recorder: Recorder & { missedAt(level: Level): void };
   monotonicMs(): number;
   wallMs(): number;
+  /** A delete was met: what is asked of the source from now on is dated after it. */
+  follow(fence: Hlc): void;
 }
 
 /** Where one key stands while the rungs are asked. */
@@ -176,6 +178,7 @@ function judgeFound(one: Climb, rung: Rung, entry: Entry, parts: LadderParts): v
   if (entry.kind === 'tombstone') {
     one.deleted = true;
     one.missed.push(rung);
+    parts.follow(entry.fence);
   } else if (state === 'dead' || isOutdated(one, entry) || !parts.floors.passes(one.key, entry)) {
     one.missed.push(rung);
     // The rung has lost, or not had yet, what is held here.

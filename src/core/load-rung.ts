@@ -29,6 +29,11 @@ export interface LoadParts {
 
 /** How often a key that others are loading is waited for. After that we load it ourselves. */
 const WAITS_MAX = 2;
+/**
+ * How long a load waits for the time to come to a fence that it must be later than. Clocks of one city differ by less; of
+ * one that is further ahead the load brings an answer, but nothing that may be kept.
+ */
+const FENCE_PATIENCE_MS = 25;
 /** What the source may have of the time that a load has left. */
 const SOURCE_SHARE = 0.95;
 
@@ -140,8 +145,9 @@ export class LoadRung implements Rung {
   /** Asks the source, and remembers if it fails: how long the others had to wait for a place is not its fault. */
   async #ask(keys: readonly string[], signal: AbortSignal, call: Call): Promise<Map<string, Outcome>> {
     const { clock, hlc, failures, tally } = this.#parts;
-    // Before the source is asked: whatever is written from here on is newer than what it says.
-    const fillStart = hlc.next();
+    // Before the source is asked: whatever is written or deleted from here on is later.
+    const fillStart = hlc.early(FENCE_PATIENCE_MS);
+    await this.#pass(fillStart, call);
     tally.loads += 1;
     const startedMs = clock.monotonicMs();
     const asked = (async () => this.#loader.load(keys, { signal, remainingMs: remainingMs(clock, call) }))();
@@ -159,6 +165,16 @@ export class LoadRung implements Rung {
     } finally {
       tally.duration('load', clock.monotonicMs() - startedMs);
     }
+  }
+
+  /** Just after an invalidation that was issued here, the time may not have come yet to what must be later than it. */
+  async #pass(reading: Hlc, call: Call): Promise<void> {
+    const { clock, hlc } = this.#parts;
+    const waitMs = Math.min(hlc.untilPastMs(reading), remainingMs(clock, call));
+    if (waitMs <= 0) return;
+    await new Promise<void>((resolve) => {
+      clock.schedule(waitMs, resolve);
+    });
   }
 
   #keepRenewing(keys: readonly string[], call: Call): () => void {

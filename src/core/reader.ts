@@ -81,6 +81,7 @@ export class Reader {
       recorder: tally,
       monotonicMs: () => clock.monotonicMs(),
       wallMs: () => clock.wallMs(),
+      follow: (fence) => parts.hlc.follow(fence),
     };
     this.#loadParts = {
       ...parts,
@@ -92,9 +93,11 @@ export class Reader {
 
   /** @throws CacheError for options that are out of range */
   source(loader: Loader, options: LoadOptions = {}): LoadRung {
-    const since = this.#parts.hlc.next();
-    // The reading is this node's alone, so with the node it names the load.
-    const token = `${this.#parts.origin.toString(36)}.${since.ms.toString(36)}.${since.counter}`;
+    const { hlc, origin } = this.#parts;
+    const since = hlc.early();
+    // A reading is given out once, so with the node it names the load.
+    const { ms, counter } = hlc.next();
+    const token = `${origin.toString(36)}.${ms.toString(36)}.${counter}`;
     return new LoadRung(this.#loadParts, loader, new LoadedEntries(this.#parts, options, since), since, token);
   }
 

@@ -122,7 +122,7 @@ export class RecoveryQueue {
       this.#forget(key, entry);
       this.overflowed += 1;
     }
-    const floor: Floor = { scope: 'partition', subject: String(fullest), hlc: this.#parts.hlc.next() };
+    const floor: Floor = { scope: 'partition', subject: String(fullest), hlc: this.#parts.hlc.late() };
     this.#parts.floors.raise(floor);
     // A feed that cannot pass it on now keeps it and passes it on later.
     void this.#parts.feed.raise(floor, this.#call());

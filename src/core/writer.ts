@@ -82,7 +82,8 @@ export class Writer {
     const payload = codec.encode(value);
     const issued = hlc.next();
     const version = fixed ?? { eventTimeMs: event ?? issued.ms, hlc: issued, origin: this.#parts.origin };
-    return { key, entry: newEntry('value', payload, { version, fillStart: issued }, lifetime, wallMs), mode: 'set' };
+    const order = { version, fillStart: hlc.early() };
+    return { key, entry: newEntry('value', payload, order, lifetime, wallMs), mode: 'set' };
   }
 
   /** @throws CacheError `invalid-key` */
@@ -90,19 +91,54 @@ export class Writer {
     const { clock, hlc, local, tombstoneMs } = this.#parts;
     checkKey(key);
     const known = local.find(key)?.entry.version ?? VERSION_ZERO;
-    return { key, entry: tombstone(hlc.next(), known, clock.wallMs(), tombstoneMs), mode: 'set' };
+    return { key, entry: tombstone(hlc.late(), known, clock.wallMs(), tombstoneMs), mode: 'set' };
   }
 
   /** Writes to every level; one result per write, in order. */
   async write(writes: readonly Write[], call: Call): Promise<WriteResult[]> {
-    const { local, tiers, flights, clock, tally } = this.#parts;
+    const { clock, tally } = this.#parts;
     const startedMs = clock.monotonicMs();
+    const outcomes = await this.#writeOnce(writes, call);
+    const refused = writes.map((_, i) => i).filter((i) => isFenced(writes[i] as Write, outcomes[i] as LevelOutcome[]));
+    if (refused.length > 0) await this.#issueAgain(refused, writes, outcomes, call);
+    tally.duration('set', clock.monotonicMs() - startedMs);
+    return writes.map((write, i) => {
+      this.#announce(write);
+      return this.#result(versionText(write.entry, this.#parts.origin), outcomes[i] as LevelOutcome[]);
+    });
+  }
+
+  /**
+   * A set is dated early, so that no later delete can miss it, and so a delete that another node acknowledged a
+   * moment before may seem to come after it. The set is still under way: it is issued once more, after that delete.
+   */
+  async #issueAgain(
+    refused: readonly number[],
+    writes: readonly Write[],
+    outcomes: LevelOutcome[][],
+    call: Call,
+  ): Promise<void> {
+    const { tiers, hlc } = this.#parts;
+    const keys = refused.map((i) => (writes[i] as Write).key);
+    const known = (await Promise.all(tiers.map((tier) => tier.read(keys, call)))).flat();
+    for (const one of known) if (one.kind === 'found') hlc.follow(one.entry.fence);
+    const again = refused.map((i) => {
+      const write = writes[i] as Write;
+      return { ...write, entry: { ...write.entry, fillStart: hlc.early() } };
+    });
+    const second = await this.#writeOnce(again, call);
+    refused.forEach((i, nth) => {
+      outcomes[i] = second[nth] as LevelOutcome[];
+    });
+  }
+
+  async #writeOnce(writes: readonly Write[], call: Call): Promise<LevelOutcome[][]> {
+    const { local, tiers, flights } = this.#parts;
     const here = writes.map(({ key, entry, mode }) => {
       flights.disarm(key);
       return local.put(key, entry, mode);
     });
     const there = await Promise.all(tiers.map(async (tier) => ({ tier, outcomes: await tier.write(writes, call) })));
-    tally.duration('set', clock.monotonicMs() - startedMs);
     return writes.map((write, i) => {
       const outcomes: LevelOutcome[] = [{ level: 'local', outcome: here[i] as WriteOutcome }];
       for (const { tier, outcomes: ofTier } of there) {
@@ -112,8 +148,7 @@ export class Writer {
         if (outcome.kind === 'superseded') local.drop(write.key);
       }
       this.#forgetOlder(write);
-      this.#announce(write);
-      return this.#result(versionText(write.entry, this.#parts.origin), outcomes);
+      return outcomes;
     });
   }
 
@@ -121,7 +156,7 @@ export class Writer {
   async invalidate(scope: Floor['scope'], subject: string, call: Call): Promise<WriteResult> {
     const { hlc, floors, feeds, flights, events, clock, tally } = this.#parts;
     const startedMs = clock.monotonicMs();
-    const floor: Floor = { scope, subject, hlc: hlc.next() };
+    const floor: Floor = { scope, subject, hlc: hlc.late() };
     floors.raise(floor);
     flights.disarmAll(concernedBy(floor));
     events.emit('invalidated', { scope, subject });
@@ -206,6 +241,15 @@ interface LevelOutcome {
   readonly level: Level;
   readonly outcome: WriteOutcome;
   readonly queued?: boolean;
+}
+
+/** Whether a level refused a set though what it keeps is older data: there was a delete. */
+function isFenced({ entry, mode }: Write, outcomes: readonly LevelOutcome[]): boolean {
+  if (mode !== 'set' || entry.kind === 'tombstone') return false;
+  return outcomes.some(
+    ({ outcome }) =>
+      outcome.kind === 'superseded' && outcome.by !== undefined && compareVersions(outcome.by, entry.version) < 0,
+  );
 }
 
 /** The version that a write is known by: of the data, or of the delete. */

@@ -1,5 +1,6 @@
 import { MsgpackCodec } from '../codec/msgpack-codec.js';
 import type { Cache, CacheEvents } from '../core/cache.js';
+import { CityClock } from '../core/city-clock.js';
 import { Emitter } from '../core/emitter.js';
 import { Engine } from '../core/engine.js';
 import { CacheError, type CacheErrorCode } from '../core/errors.js';
@@ -59,7 +60,7 @@ const warn: MistakeListener = ({ message, code }) =>
  */
 export async function compose(given: CacheConfig, onMistake = warn): Promise<Composition> {
   const config = resolveConfig(given);
-  const clock = systemClock;
+  const clock = new CityClock(systemClock);
   const origin = randomOrigin();
   const recorder = config.metrics ? new CountingRecorder(clock) : undefined;
   const tally = new Tally(recorder ?? NULL_RECORDER);
@@ -75,7 +76,7 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
 
   const tiers: Tier[] = [];
   const feeds: LevelFeed[] = [];
-  const redis = config.redis === undefined ? undefined : await openRedis(config.redis, watch);
+  const redis = config.redis === undefined ? undefined : await openRedis(config.redis, clock, watch);
   if (redis !== undefined) {
     tiers.push(redis.guarded);
     feeds.push({ level: 'distributed', feed: redis.feed });
@@ -83,7 +84,9 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
   let peers: (Peers & { readonly guarded: Tier }) | undefined;
   try {
     peers =
-      config.peers === undefined ? undefined : await openPeers(config.peers, { origin, hlc, floors, watch, onMistake });
+      config.peers === undefined
+        ? undefined
+        : await openPeers(config.peers, { clock, origin, hlc, floors, watch, onMistake });
   } catch (thrown) {
     await redis?.close();
     throw thrown;
@@ -135,7 +138,7 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
     loadFailureMs: LOAD_FAILURE_MS,
     tombstoneMs: TOMBSTONE_MS,
     feedLeases: leases,
-    leases: NO_LEASES,
+    leases: redis?.leases ?? NO_LEASES,
     deadlines: {
       readMs: config.deadlines.read,
       loadMs: config.deadlines.load,
@@ -167,6 +170,7 @@ export async function createCache(config: CacheConfig): Promise<Cache> {
 
 async function openRedis(
   config: NonNullable<ResolvedConfig['redis']>,
+  clock: CityClock,
   watch: LevelWatch,
 ): Promise<Redis & { readonly guarded: Tier }> {
   const guards = watch.guard('distributed');
@@ -176,18 +180,25 @@ async function openRedis(
     username: config.username,
     password: config.password,
     tls: config.tls,
-    clock: systemClock,
+    clock,
     chance: systemChance,
+    onTime: (server, sentAtMs, serverMs) => clock.learn(server, sentAtMs, serverMs),
+    onError: (error) => watch.tell('distributed', error),
+    onGone: (shard) => {
+      guards.forget(shard);
+      clock.forget(shard);
+    },
     guard: { run: (shard, _call, work) => guards.run(shard, work) },
   });
   watch.follow('distributed', () => redis.health().map(({ shard, ok }) => ({ address: shard, ok })));
   const slices = { readMs: config.timeout, writeMs: config.timeout };
-  return { ...redis, guarded: guardTier(redis.tier, slices, systemClock) };
+  return { ...redis, guarded: guardTier(redis.tier, slices, clock) };
 }
 
 async function openPeers(
   config: NonNullable<ResolvedConfig['peers']>,
   parts: {
+    readonly clock: CityClock;
     readonly origin: number;
     readonly hlc: HybridClock;
     readonly floors: Floors;
@@ -195,7 +206,7 @@ async function openPeers(
     readonly onMistake: MistakeListener;
   },
 ): Promise<Peers & { readonly guarded: Tier }> {
-  const { origin, hlc, floors, watch, onMistake } = parts;
+  const { clock, origin, hlc, floors, watch, onMistake } = parts;
   const peers = await createPeers({
     listen: config.listen,
     ...(config.advertise !== undefined && { advertise: config.advertise }),
@@ -204,13 +215,14 @@ async function openPeers(
     replicas: config.replicas,
     maxBytes: config.maxBytes,
     nodeId: nodeIdOf(origin),
-    clock: systemClock,
+    clock,
     chance: systemChance,
     hlc,
     floors,
     guard: watch.guard('peer'),
-    // That a peer cannot be reached is no mistake, and `watch` tells it.
     onError: (error) => {
+      watch.tell('peer', error);
+      // That a peer cannot be reached is no mistake.
       if (error instanceof CacheError && MISTAKES.has(error.code)) onMistake(error);
     },
   });
@@ -219,5 +231,5 @@ async function openPeers(
     ...peers.members().map(({ address, status }) => ({ address, ok: status === 'up' })),
   ]);
   const slices = { readMs: config.timeout, writeMs: config.timeout };
-  return { ...peers, guarded: guardTier(peers.tier, slices, systemClock) };
+  return { ...peers, guarded: guardTier(peers.tier, slices, clock) };
 }

@@ -24,12 +24,15 @@ export interface LevelHealth {
 /** What a level says of its parts: each by its address. */
 export type Parts = () => readonly { readonly address: string; readonly ok: boolean }[];
 
+const QUIET_MS = 1_000;
+
 /** Knows which levels answer, from what their parts say and from the breakers around them. */
 export class LevelWatch {
   readonly #clock: Clock;
   readonly #events: Emitter<CacheEvents>;
   readonly #guards = new Map<Level, GuardSet>();
   readonly #parts = new Map<Level, Parts>();
+  readonly #quietUntilMs = new Map<Level, number>();
 
   constructor(clock: Clock, events: Emitter<CacheEvents>) {
     this.#clock = clock;
@@ -44,6 +47,14 @@ export class LevelWatch {
     });
     this.#guards.set(level, guards);
     return guards;
+  }
+
+  /** What went wrong behind everybody's back, at most once a second and level. */
+  tell(level: Level, error: Error): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs < (this.#quietUntilMs.get(level) ?? 0)) return;
+    this.#quietUntilMs.set(level, nowMs + QUIET_MS);
+    this.#events.emit('level-error', { level, error });
   }
 
   follow(level: Level, parts: Parts): void {

@@ -9,6 +9,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 export const systemClock: Clock = Object.freeze({
   monotonicMs: () => performance.now(),
   wallMs: () => Date.now(),
+  uncertaintyMs: () => 0,
   schedule(delayMs: number, run: () => void) {
     const timer = setTimeout(run, Math.min(Math.max(0, delayMs), TIMER_MAX_MS));
     timer.unref();

@@ -41,7 +41,7 @@ export function entryOfPut(header: (name: string) => string | undefined, payload
       hlc: issued,
       origin,
     },
-    fillStart: issued,
+    fillStart: hlc.early(),
     fence: HLC_ZERO,
     createdAtMs: wallMs,
     freshUntilMs: wallMs + ttlMs,

@@ -23,7 +23,12 @@ export interface RedisFeedOptions {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly probeIntervalMs: number;
+  onTime(server: string, sentAtMs: number, serverMs: number): void;
   onError(error: Error, shard: string): void;
+  /** The entry of a key changed, or the lease on it ended. */
+  onLeaseEnd(key: string): void;
+  /** Ends of leases in a partition may have gone by unheard. */
+  onLeaseGap(partition: number): void;
 }
 
 /** The floors follow the partitions among the streams. */
@@ -32,6 +37,8 @@ const RELOAD_BOUND_MS = 1_000;
 
 /** version, operation, key: see the script that announces them. */
 const ENTRY_BODY = /^([0-9a-f]{40}) ([sdf]) (.*)$/s;
+/** What precedes the key when only the lease on it ended. */
+const LEASE_END = 'l ';
 
 /** How the nodes of a city that share a Redis learn of each other's writes, deletes and floors. */
 export class RedisFeed implements Feed {
@@ -65,7 +72,7 @@ export class RedisFeed implements Feed {
    * goes on trying. Never rejects.
    */
   async start(call: Call): Promise<void> {
-    const { connections, access, clock, chance, probeIntervalMs, layout, onError } = this.#options;
+    const { connections, access, clock, chance, probeIntervalMs, layout, onTime, onError } = this.#options;
     this.#subscriptions ??= new Subscriptions({
       connections,
       access,
@@ -76,6 +83,7 @@ export class RedisFeed implements Feed {
       onBody: (stream, body) => this.#hear(stream, body),
       onGap: (stream) => this.#gap(stream),
       onKnown: (stream, sinceMs) => this.#known(stream, sinceMs),
+      onTime,
       onError,
     });
     if (remainingMs(clock, call) <= 0 || this.#isWhole()) return;
@@ -108,7 +116,10 @@ export class RedisFeed implements Feed {
 
   #gap(stream: number): void {
     if (stream === FLOORS_STREAM) void this.#reload();
-    else this.#onChange({ kind: 'gap', partition: stream });
+    else {
+      this.#onChange({ kind: 'gap', partition: stream });
+      this.#options.onLeaseGap(stream);
+    }
     this.#tellWaiting();
   }
 
@@ -136,9 +147,15 @@ export class RedisFeed implements Feed {
       if (floor !== undefined) this.#learn(floor);
       return;
     }
+    const { onLeaseEnd } = this.#options;
+    if (body.startsWith(LEASE_END)) {
+      onLeaseEnd(body.slice(LEASE_END.length));
+      return;
+    }
     const [, version, operation, key] = ENTRY_BODY.exec(body) ?? [];
     if (version === undefined || key === undefined) return;
     this.#onChange({ kind: 'entry', key, version: decodeVersion(version), deleted: operation === 'd' });
+    onLeaseEnd(key);
   }
 
   #learn(floor: Floor): void {

@@ -5,6 +5,7 @@ const nothingMayBeOpened = {
   clock: {
     monotonicMs: () => 0,
     wallMs: () => 0,
+    uncertaintyMs: () => 0,
     schedule: () => {
       throw new Error('something was begun');
     },

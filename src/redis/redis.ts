@@ -6,6 +6,7 @@ import { parseAddress } from './address.js';
 import { RedisConnections } from './connections.js';
 import { DEFAULT_PREFIX, KeyLayout } from './key-layout.js';
 import { RedisFeed } from './redis-feed.js';
+import { RedisLeases } from './redis-leases.js';
 import type { RedisAccess } from './redis-link.js';
 import { RedisTier } from './redis-tier.js';
 import { ShardCalls } from './shard-calls.js';
@@ -20,6 +21,8 @@ export interface RedisOptions extends RedisAccess {
   readonly chance: Chance;
   /** Stands around every call to a shard. Default: nothing does. */
   readonly guard?: ShardGuard | undefined;
+  /** A primary told its time: `serverMs` since the epoch, between the monotonic instant `sentAtMs` and now. */
+  readonly onTime?: ((server: string, sentAtMs: number, serverMs: number) => void) | undefined;
   /** A node was lost or answered with an error; it is being tried again. */
   readonly onError?: ((error: Error, shard: string) => void) | undefined;
   /** A node is no primary any more: whatever is kept about it (a breaker) can be forgotten. */
@@ -28,10 +31,12 @@ export interface RedisOptions extends RedisAccess {
   readonly probeIntervalMs?: number | undefined;
 }
 
-/** L2: Redis as a tier, and the feed that goes with it. */
+/** L2: Redis as a tier, and the feed and the leases that go with it. */
 export interface Redis {
   readonly tier: RedisTier;
   readonly feed: RedisFeed;
+  /** Who in the city loads what. */
+  readonly leases: RedisLeases;
   /**
    * Begins to follow what others write; to be called when the feed has its listener. Resolves when that is so, or
    * after a second. Until the floors have been read, the tier answers reads with `not-ready`.
@@ -65,10 +70,25 @@ export async function createRedis(options: RedisOptions): Promise<Redis> {
   const onGone = options.onGone ?? (() => {});
   const connections = new RedisConnections({ nodes, access, clock, chance, onError, onGone });
   const calls = new ShardCalls(connections, clock, options.guard ?? NO_GUARD);
+  const onTime = options.onTime ?? (() => {});
   const probeIntervalMs = options.probeIntervalMs ?? DEFAULT_PROBE_INTERVAL_MS;
-  const feed = new RedisFeed({ connections, calls, layout, access, clock, chance, probeIntervalMs, onError });
+  const leases = new RedisLeases({ connections, calls, layout, clock, chance });
+  const feed = new RedisFeed({
+    connections,
+    calls,
+    layout,
+    access,
+    clock,
+    chance,
+    probeIntervalMs,
+    onTime,
+    onError,
+    onLeaseEnd: (key) => leases.ended(key),
+    onLeaseGap: (partition) => leases.lost(partition),
+  });
   const close = async (): Promise<void> => {
     await Promise.all([feed.stop(), connections.close()]);
+    leases.lost();
   };
   const mayRead = (): boolean => feed.floorsLoaded;
   const tier = new RedisTier({ connections, calls, layout, clock, chance, mayRead, close });
@@ -78,7 +98,7 @@ export async function createRedis(options: RedisOptions): Promise<Redis> {
     reason: 'probe',
   });
   await whenWhole(connections, clock, soon());
-  return { tier, feed, start: () => feed.start(soon()), health: () => connections.shards(), close };
+  return { tier, feed, leases, start: () => feed.start(soon()), health: () => connections.shards(), close };
 }
 
 async function whenWhole(connections: RedisConnections, clock: Clock, call: Call): Promise<void> {

@@ -27,6 +27,8 @@ export interface SubscriptionsOptions {
   onGap(stream: number): void;
   /** Every change of the stream that was made before this monotonic instant has been told. */
   onKnown(stream: number, sinceMs: number): void;
+  /** A primary told its time, between the monotonic instant `sentAtMs` and now. */
+  onTime(server: string, sentAtMs: number, serverMs: number): void;
   onError(error: Error, shard: string): void;
 }
 
@@ -141,11 +143,25 @@ export class Subscriptions {
   }
 
   async #probe(link: RedisLink): Promise<void> {
+    void this.#askTime(link);
     await Promise.all(
       this.#of(link).map((followed) =>
         followed.state === 'joined' ? this.#check(followed, link) : this.#join(followed, link),
       ),
     );
+  }
+
+  /** Behind nothing else on the connection, so that the answer is not late. Never rejects. */
+  async #askTime(link: RedisLink): Promise<void> {
+    const sentAtMs = this.#options.clock.monotonicMs();
+    try {
+      const answer = await link.send(['TIME']);
+      if (!Array.isArray(answer)) return;
+      const serverMs = Number(answer[0]) * 1_000 + Number(answer[1]) / 1_000;
+      if (Number.isFinite(serverMs)) this.#options.onTime(link.address, sentAtMs, serverMs);
+    } catch {
+      // What is wrong with the connection is told by those whose answers are missed.
+    }
   }
 
   /** Subscribes, and asks where the stream is behind that: from there on nothing goes by. Never rejects. */

@@ -184,6 +184,6 @@ describe('touch', () => {
     hold.release();
     await touching;
     expect(await cache.get('k')).toBeUndefined();
-    expect(l2.entries.get('k')?.fillStart).toEqual(hlc(NOW_MS, 1));
+    expect(l2.entries.get('k')?.fillStart).toEqual(hlc(NOW_MS - 1, 1));
   });
 });
