@@ -29,6 +29,8 @@ export type { LocationListener, SubscriptionFilter } from '../fleet/subscription
 export { checkVehicleId } from '../fleet/vehicle-id.js';
 export type { WarmUpOptions, WarmUpProgress, WarmUpResult } from '../fleet/warm-up.js';
 
+export { type FleetDatabase, openFleetDatabase, openRoutesApi } from './fleet-database.js';
+
 export type FleetOptions = Omit<FleetParts, 'clock'>;
 
 /**

@@ -1,0 +1,41 @@
+import type { FleetRepository, RoutesApi } from '../fleet/ports.js';
+import { BatchedSource } from '../source/batched-source.js';
+import { PostgresFleetRepository } from '../source/fleet-repository.js';
+import { migrate } from '../source/migrate.js';
+import { PostgresPool } from '../source/postgres-pool.js';
+import { RoutesClient } from '../source/routes-client.js';
+import { systemChance, systemClock } from './system-clock.js';
+
+/** The fleet's tables in PostgreSQL 15 or newer. Reads that come together become one statement. */
+export interface FleetDatabase {
+  readonly repository: FleetRepository;
+  /** Statements sent so far. */
+  readonly queries: number;
+  /** Brings the tables up to date; safe to call from several nodes at once. @returns the migrations that were run */
+  migrate(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens nothing yet: the first statement connects.
+ * @param url `postgres://user:password@host:port/database`
+ */
+export function openFleetDatabase(url: string): FleetDatabase {
+  const pool = new PostgresPool({ url, clock: systemClock });
+  return {
+    repository: new BatchedSource(systemClock, new PostgresFleetRepository(pool)),
+    get queries() {
+      return pool.queries;
+    },
+    migrate: () => migrate(url),
+    close: () => pool.close(),
+  };
+}
+
+/** Google's Routes API, or what speaks like it at `url`. */
+export function openRoutesApi(options: {
+  readonly apiKey: string;
+  readonly url?: string;
+}): RoutesApi & { close(): Promise<void> } {
+  return new RoutesClient({ ...options, clock: systemClock, chance: systemChance });
+}
