@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/core/engine.js';
 import { LOAD_MS, sharedLevels, slowSource, startNode } from './cache-under-test.js';
+import { deletion, NOW_MS, valueEntry } from './entries.js';
 
 const invalidations: [string, (cache: Engine) => Promise<unknown>][] = [
   ['delete', (cache) => cache.delete('vehicle:trips:42:1')],
@@ -134,6 +135,11 @@ describe.each(invalidations)('%s while a load is on its way (S2, S2t)', (_, inva
     const before = a!.cache.getOrLoad(key, load, { tags });
     await shared.clock.advanceSettled(5);
     await invalidate(b!.cache);
+    const after = a!.cache.getOrLoad(key, load, { tags });
+    await shared.clock.advanceSettled(5);
+    expect(calls).toHaveLength(2);
+    calls[1]?.reject(new Error('out'));
+    await expect(after).rejects.toMatchObject({ code: 'load-failed' });
     calls[0]?.resolve('deleted');
     expect(await before).toBe('deleted');
     await shared.clock.advanceSettled(0);
@@ -153,6 +159,8 @@ describe('a delete on another node while a load is on its way (S2x)', () => {
     await shared.clock.advanceSettled(5);
     shared.l2.delayFeed();
     await b.cache.delete(key);
+    // However late the source answers: what counts is when it was asked.
+    await shared.clock.advanceSettled(5);
     calls[0]?.resolve('deleted');
     expect(await before).toBe('deleted');
     await shared.clock.advanceSettled(0);
@@ -205,6 +213,15 @@ it('a set while a stale copy is refreshed wins over the refresh', async () => {
   await clock.advanceSettled(LOAD_MS);
   expect(cache.peek(key)).toBe('new');
   expect(new TextDecoder().decode(l2.entries.get(key)?.payload)).toBe('"new"');
+});
+
+it('a value that was filled at the very moment of a delete known here is not taken from a slower level', async () => {
+  const { cache, l2, l3, local } = startNode();
+  local.put(key, deletion(NOW_MS), 'set');
+  for (const { entries } of [l2, l3]) entries.set(key, valueEntry(NOW_MS));
+  expect(await cache.get(key)).toBeUndefined();
+  for (const { entries } of [l2, l3]) entries.set(key, valueEntry(NOW_MS + 1));
+  expect(await cache.get(key)).toBe(`value ${NOW_MS + 1}`);
 });
 
 it('a deleted value does not come back from a level that missed the delete', async () => {

@@ -3,6 +3,7 @@ import { connectTo, type RedisNode, startRedis } from '../../src/cli/servers/red
 import { waitUntil } from '../../src/cli/servers/wait.js';
 import { createWorkspace } from '../../src/cli/servers/workspace.js';
 import { PARTITIONS, partitionOf } from '../../src/core/key.js';
+import { systemClock } from '../../src/node/system-clock.js';
 import { KeyLayout } from '../../src/redis/key-layout.js';
 import { type OwnRedisCluster, requireRedis, startOwnRedisCluster } from '../servers.js';
 import { callWithin, RedisSubject, textOf, valueAt } from './subject.js';
@@ -12,6 +13,8 @@ const KEYS = [...new Map(Array.from({ length: 10_000 }, (_, i) => [partitionOf(`
 const DEADLINE_MS = 400;
 /** A busy machine may run a timer late; a call that hangs is late by much more. */
 const LATENESS_MS = 2_000;
+/** Longer than a probe interval, shorter than the silence after which a connection is given up. */
+const PAUSE_MS = 600;
 
 const soon = (what: string, check: () => boolean | Promise<boolean>) => waitUntil({ what, boundMs: 30_000 }, check);
 
@@ -275,6 +278,27 @@ describe('a single Redis that is broken', () => {
     await node.kill('SIGCONT');
     await soon('Redis', async () => (await subject.write('k', valueAt(6))).kind === 'stored');
     await soon('the gaps', () => KEYS.every((key) => subject.gapsOf(key) === 2));
+    await subject.redis.close();
+  });
+
+  it('that answers late is vouched for from when it was asked, not from when it answered', async () => {
+    const subject = await RedisSubject.open([node.address]);
+    const server = await connectTo(node.port, 5_000);
+    const sinces: number[] = [];
+    subject.redis.feed.listen((change) => {
+      if (change.kind === 'known') sinces.push(change.sinceMs);
+    });
+    const what = 'an answer to a probe that was sent while nobody answered';
+    await waitUntil({ what, boundMs: 10_000 }, async () => {
+      const askedAtMs = systemClock.monotonicMs();
+      await server.sendCommand(['CLIENT', 'PAUSE', String(PAUSE_MS), 'ALL']);
+      // Answers that were under way then are in; the pause does not end before the last instant.
+      const [fromMs, untilMs] = [systemClock.monotonicMs() + 50, askedAtMs + PAUSE_MS];
+      await server.sendCommand(['PING']);
+      await waitUntil({ what: 'a probe after the pause', boundMs: 10_000 }, () => sinces.some((ms) => ms > untilMs));
+      return sinces.some((ms) => ms > fromMs && ms < untilMs);
+    });
+    server.destroy();
     await subject.redis.close();
   });
 

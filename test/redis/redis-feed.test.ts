@@ -6,6 +6,7 @@ import type { Change } from '../../src/core/feed.js';
 import { FLOORS_MAX, type Floor, Floors } from '../../src/core/floors.js';
 import { PARTITIONS, partitionOf } from '../../src/core/key.js';
 import { encodeHlc } from '../../src/core/version.js';
+import { systemClock } from '../../src/node/system-clock.js';
 import { makeOwnPrefix } from '../servers.js';
 import { callWithin, deletedAt, RedisSubject, valueAt, versionAt } from './subject.js';
 
@@ -124,6 +125,21 @@ describe.each([
     await soon('the last floor', () => floorsOf(other).length > floors.length);
     expect(floorsOf(other).slice(floors.length)).toEqual([floor('all', '', 13)]);
     expect(floorsOf(await open(nodes(), raiser.prefix))).toEqual([floor('all', '', 13)]);
+  });
+});
+
+describe('what the feed vouches for', () => {
+  it('does not grow while it is not known which floors there are', async () => {
+    const { prefix, known, errors } = await open([inject('redisSingle')]);
+    await soon('a probe', () => known.size === PARTITIONS);
+    const server = await openServer();
+    await server.sendCommand(['SET', `${prefix}{floors}!seq`, 'nonsense']);
+    const brokenAtMs = systemClock.monotonicMs();
+    const complaints = () => errors.filter(({ error }) => /does not hold a position/.test(error.message)).length;
+    await soon('some probes', () => complaints() >= 4);
+    expect([...known.values()].filter((sinceMs) => sinceMs > brokenAtMs)).toEqual([]);
+    await server.sendCommand(['DEL', `${prefix}{floors}!seq`]);
+    await soon('every partition', () => [...known.values()].every((sinceMs) => sinceMs > brokenAtMs));
   });
 });
 
