@@ -27,7 +27,7 @@ export function demoCommand(version: string, exit: (code: number) => void): Comm
   return new Command('demo')
     .description('Show the whole cache at work on this machine: three nodes, a Redis Cluster, PostgreSQL and a fleet.')
     .option('--vehicles <n>', 'vehicles of the fleet', wholeNumber(10, VEHICLES_MAX), 5_000)
-    .option('--reads <n>', 'reads per second, of all nodes together', wholeNumber(1, READS_MAX), 6_000)
+    .option('--reads <n>', 'reads per second, of all nodes together', wholeNumber(1, READS_MAX), 4_000)
     .option('--replay <file>', 'feed the pings of a file (NDJSON, plain or gzip), not simulated ones')
     .option('--speed <n>', 'how many times as fast as they were to replay them', wholeNumber(1, SPEED_MAX), 60)
     .option('--for <duration>', 'stop by itself after so long, such as 30s or 5m (otherwise: Ctrl-C)', runTime)

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Interrupt } from '../interrupt.js';
 import type { DemoOptions } from './demo-options.js';
-import { Play } from './play.js';
+import { Play, type Played } from './play.js';
 import { checkReplayFile } from './replay-file.js';
 import { type ReportRow, reportRows } from './report.js';
 import type { Screen } from './screen.js';
@@ -27,21 +27,18 @@ export async function runDemo(
   if (options.replay !== undefined) await checkReplayFile(options.replay);
   const stops = new StopList();
   const pids = new Set<number>();
-  let play: Play | undefined;
   let complaints: string[] = [];
   let stage: Stage | undefined;
-  let played: Awaited<ReturnType<Play['run']>>;
+  let played: Played;
   try {
     stage = await setStage({
       vehicles: options.vehicles,
       stops,
       signal,
       onProgress: (line) => screen.progress(line),
-      onLevelChange: (node, health) => play?.levelChanged(node, health),
     });
     for (const pid of stage.pids()) pids.add(pid);
-    play = new Play({ options, stage, stops, screen, version, signal });
-    played = await play.run();
+    played = await new Play({ options, stage, stops, screen, version, signal }).run();
     for (const pid of stage.pids()) pids.add(pid);
   } finally {
     screen.progress('Stopping everything');

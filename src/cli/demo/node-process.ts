@@ -6,7 +6,6 @@ import { addExitTask } from '../servers/exit-tasks.js';
 
 export interface NodeProcessOptions {
   readonly config: DemoNodeConfig;
-  readonly onLevelChange: (health: Extract<NodeMessage, { kind: 'level-changed' }>['health']) => void;
   readonly signal: AbortSignal;
 }
 
@@ -31,7 +30,6 @@ export class NodeProcess {
   readonly ended: Promise<void>;
   readonly #process: ChildProcess;
   readonly #waiting = new Map<number, Waiting>();
-  readonly #options: NodeProcessOptions;
   #lastId = 0;
   #alive = true;
   #log = '';
@@ -39,7 +37,6 @@ export class NodeProcess {
   private constructor(options: NodeProcessOptions, started: ChildProcess, pid: number) {
     this.name = options.config.name;
     this.pid = pid;
-    this.#options = options;
     this.#process = started;
     for (const stream of [started.stdout, started.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
@@ -129,9 +126,6 @@ export class NodeProcess {
 
   #hear(message: NodeMessage): void {
     switch (message.kind) {
-      case 'level-changed':
-        this.#options.onLevelChange(message.health);
-        break;
       case 'answer':
         this.#waiting.get(message.id)?.settle(undefined, message.answer);
         break;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DemoFigures } from '../../node/demo/demo-figures.js';
-import type { NodeMessage, PositionReport } from '../../node/demo/protocol.js';
+import type { PositionReport } from '../../node/demo/protocol.js';
 import { seededChance } from '../../node/demo/seeded-random.js';
 import { startHttpServer } from '../../node/http-server.js';
 import { systemClock } from '../../node/system-clock.js';
@@ -100,11 +100,6 @@ export class Play {
       const enter = database.enter.bind(database);
       this.#replay = new Replay({ path: options.replay, speed: options.speed, sink: this.#sink, enter });
     }
-  }
-
-  /** A node noticed that a level, or a part of one, went out or came back. */
-  levelChanged(node: string, health: Extract<NodeMessage, { kind: 'level-changed' }>['health']): void {
-    this.#figures.takeHealth(node, health);
   }
 
   /** Plays until the time is over, the replayed file ends, or it is told to end; judges only what was played out. */

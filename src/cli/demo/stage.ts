@@ -9,7 +9,7 @@ import { type RedisCluster, startRedisCluster } from '../servers/redis-cluster.j
 import { connectTo } from '../servers/redis-node.js';
 import { findRedis } from '../servers/redis-program.js';
 import { createWorkspace } from '../servers/workspace.js';
-import { NodeProcess, type NodeProcessOptions } from './node-process.js';
+import { NodeProcess } from './node-process.js';
 import type { StopList } from './stop-list.js';
 
 export interface StageOptions {
@@ -17,7 +17,6 @@ export interface StageOptions {
   readonly stops: StopList;
   readonly signal: AbortSignal;
   readonly onProgress: (line: string) => void;
-  readonly onLevelChange: (node: string, health: Parameters<NodeProcessOptions['onLevelChange']>[0]) => void;
 }
 
 /** Everything that the demo has started. */
@@ -131,18 +130,14 @@ async function startL2(
 }
 
 async function startNodes(configs: readonly DemoNodeConfig[], options: StageOptions): Promise<NodeProcess[]> {
-  const { signal, stops, onLevelChange } = options;
+  const { signal, stops } = options;
   const nodes: NodeProcess[] = [];
   stops.add('the nodes', async () => {
     await Promise.all(nodes.map((node) => node.stop()));
   });
   const started = await Promise.allSettled(
     configs.map(async (config) => {
-      const node = await NodeProcess.start({
-        config,
-        signal,
-        onLevelChange: (health) => onLevelChange(config.name, health),
-      });
+      const node = await NodeProcess.start({ config, signal });
       nodes.push(node);
       return node;
     }),

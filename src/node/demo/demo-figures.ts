@@ -5,7 +5,6 @@ import { renderExposition } from '../../metrics/exposition.js';
 import { cacheFamilies } from '../../metrics/families.js';
 import { Histogram } from '../../metrics/histogram.js';
 import { hitRateOf, LEVELS, mergeSnapshots, perSecond, readsOf, subtractSnapshot } from '../../metrics/snapshot.js';
-import type { Health } from '../level-watch.js';
 import type { PageData, PageLogLine, PageTotals } from '../page-data.js';
 import { PageFigures } from '../page-figures.js';
 import { LevelHistory } from './level-history.js';
@@ -99,12 +98,8 @@ export class DemoFigures {
     node.takenAtMs = nowMs;
     node.baseline ??= sample;
     this.#figures.push(name, subtractSnapshot(sample.snapshot, node.baseline.snapshot));
-    this.takeHealth(name, sample.health);
-  }
-
-  takeHealth(name: string, health: Health): void {
-    const source = { level: 'source', state: this.#node(name).source, parts: 1, out: [] } as const;
-    this.#history.take(name, [...health.levels, source], this.#options.clock.wallMs());
+    const source = { level: 'source', state: node.source, out: [] } as const;
+    this.#history.take(name, [...sample.health.levels, source], this.#options.clock.wallMs());
   }
 
   /** A node did not answer. */

@@ -12,7 +12,6 @@ import type {
   DemoNodeConfig,
   FoundPosition,
   NodeAnswers,
-  NodeMessage,
   NodeRequest,
   NodeSample,
   PositionReport,
@@ -21,8 +20,6 @@ import type {
 import { ReadLoad } from './read-load.js';
 import { ReadMix } from './read-mix.js';
 import { seededChance } from './seeded-random.js';
-
-type Tell = (message: Extract<NodeMessage, { kind: 'level-changed' }>) => void;
 
 /** All servers and nodes of a demo share one machine: few connections, and more time than a database of its own needs. */
 const CONNECTIONS_MAX = 6;
@@ -65,10 +62,8 @@ export class DemoNode {
     this.#fleet.refresh.start();
   }
 
-  static async start(config: DemoNodeConfig, tell: Tell): Promise<DemoNode> {
-    const composition = await compose(config.cache);
-    composition.cache.on('level-changed', () => tell({ kind: 'level-changed', health: composition.health() }));
-    return new DemoNode(config, composition);
+  static async start(config: DemoNodeConfig): Promise<DemoNode> {
+    return new DemoNode(config, await compose(config.cache));
   }
 
   get nodeId(): string {

@@ -9,7 +9,7 @@ import type { DemoFleetPlan } from './demo-fleet.js';
 
 /**
  * What the demo's process and its node processes say to each other, as JSON over the channel that `fork` gives them.
- * Every request has one answer with its id; a node also tells what happens by itself.
+ * Every request has one answer with its id.
  */
 
 /** A position of one vehicle, in plain data. */
@@ -102,6 +102,4 @@ export interface NodeCall {
 /** From a node to the demo. */
 export type NodeMessage =
   | { readonly kind: 'answer'; readonly id: number; readonly answer: NodeAnswers[NodeRequest['kind']] }
-  | { readonly kind: 'failure'; readonly id: number; readonly error: string }
-  /** A level, or a part of one, went out or came back. */
-  | { readonly kind: 'level-changed'; readonly health: Health };
+  | { readonly kind: 'failure'; readonly id: number; readonly error: string };

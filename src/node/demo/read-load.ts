@@ -18,6 +18,8 @@ const TICK_MS = 10;
 const UNDER_WAY_MAX = 64;
 /** A pause of this process is not made up for by a burst longer than this. */
 const BURST_MS = 100;
+/** A node whose own memory is cold is not given its whole share at once. */
+const RAMP_MS = 5_000;
 const ERRORS_KEPT = 5;
 
 /**
@@ -32,6 +34,7 @@ export class ReadLoad {
   #asked = 0;
   #failed = 0;
   #readsPerSecond = 0;
+  #rampStartMs = 0;
   #allowance = 0;
   #lastTickMs = 0;
   #lastKeys = 0;
@@ -41,9 +44,10 @@ export class ReadLoad {
     this.#parts = parts;
   }
 
-  /** Reads at this pace from now on; 0 stops, and resolves when the last answer is there. */
+  /** Reads from now on, and after a few seconds at this pace; 0 stops, and resolves when the last answer is there. */
   async setPace(readsPerSecond: number): Promise<void> {
     this.#readsPerSecond = readsPerSecond;
+    this.#rampStartMs = this.#parts.clock.monotonicMs();
     this.#cancel?.();
     this.#cancel = undefined;
     if (readsPerSecond > 0) {
@@ -71,7 +75,8 @@ export class ReadLoad {
     const { clock, keysRead, mix } = this.#parts;
     const nowMs = clock.monotonicMs();
     const keys = keysRead();
-    const perMs = this.#readsPerSecond / 1_000;
+    const ramp = Math.min(1, (nowMs - this.#rampStartMs) / RAMP_MS);
+    const perMs = (ramp * this.#readsPerSecond) / 1_000;
     // What a question costs is known only once it is answered: the next ones wait for as long as that takes.
     this.#allowance += (nowMs - this.#lastTickMs) * perMs - (keys - this.#lastKeys);
     this.#allowance = Math.min(this.#allowance, BURST_MS * perMs);

@@ -20,7 +20,7 @@ async function answer(request: NodeRequest): Promise<NodeAnswers[NodeRequest['ki
     return node.answer(request);
   }
   if (node !== undefined) throw new Error('was started twice');
-  node = await DemoNode.start(request.config, tell);
+  node = await DemoNode.start(request.config);
   return { nodeId: node.nodeId };
 }
 
