@@ -12,8 +12,11 @@ import { type Finding, findingOfThrown, firstLine } from './verdict.js';
 
 const subject = await findSubject(process.argv[2] ?? '');
 let servers: RedisServers | undefined;
+let isPlaying = false;
 
 process.on('uncaughtException', (thrown: unknown, origin) => {
+  // What happens while nodes are torn down is the doing of whoever tears.
+  if (!isPlaying) return;
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   const name = origin === 'unhandledRejection' ? 'unhandledRejection' : "unhandled 'error'";
   const note = `the process dies: ${name}: ${error.name}: ${firstLine(error.message)}`;
@@ -43,9 +46,11 @@ async function run(id: string, shape: Shape): Promise<Finding> {
   if (scenario === undefined) throw new Error(`There is no scenario ${id}.`);
   const stage = await Stage.open(subject, shape, () => freshServers(shape !== 'single'));
   try {
+    isPlaying = true;
     await scenario.run(stage).catch((thrown: unknown) => stage.fail(thrown));
     return stage.finding;
   } finally {
+    isPlaying = false;
     await stage.clear();
   }
 }

@@ -22,6 +22,8 @@ async function playAll(options: Options): Promise<Played[]> {
           // On a cluster in any case, so what runs there anyhow need not do it twice.
           if (scenario.onCluster === true && shape === 'single' && shapes.includes('cluster')) continue;
           played.push(await playOne(host, subject, scenario, shape, options.repeat));
+          // What a scenario left behind in a process that is not ours must not be blamed on the next one.
+          if (subject !== OURS) await host.stop();
         }
       }
     } finally {

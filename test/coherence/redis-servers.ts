@@ -106,6 +106,13 @@ export class RedisServers {
     );
   }
 
+  /** Channels that clients listen to, each as often as somebody does. */
+  async subscriptionCount(): Promise<number> {
+    const lists = await this.commandAll(['CLIENT', 'LIST']);
+    const counts = [...lists.join('\n').matchAll(/ [ps]?sub=(\d+)/g)];
+    return counts.reduce((sum, [, count]) => sum + Number(count), 0);
+  }
+
   /** Forgets every key, so that the next scenario starts empty. */
   async empty(): Promise<void> {
     await this.commandAll(['FLUSHALL'], await this.primaryPorts());

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { findFreePort } from '../../src/cli/servers/free-port.js';
 import { readAll } from './bulk-calls.js';
 import { Link } from './link.js';
@@ -20,6 +21,9 @@ const START_BOUND_MS = 30_000;
 /** Often enough that what a node asks in the background does not count. */
 const HOLD_LOOKS = 1_000;
 const HOLD_BOUND_MS = 3_000;
+/** So long without a new subscription, and there are all that there will be. */
+const QUIET_MS = 150;
+const QUIET_LOOKS_MAX = 20;
 const STOP_BOUND_MS = 10_000;
 let stages = 0;
 
@@ -107,7 +111,7 @@ export class Stage {
       this.#onStop(cache);
       started.push({ cache, link });
     }
-    await this.#whenJoined(started);
+    await this.#whenReady(started);
     return started;
   }
 
@@ -126,7 +130,7 @@ export class Stage {
       return { cache, link };
     });
     const started = await reached('the start of the nodes', START_BOUND_MS, Promise.all(starts));
-    await this.#whenJoined(started);
+    await this.#whenReady(started);
     return started;
   }
 
@@ -171,9 +175,18 @@ export class Stage {
     this.#stops.push(() => cache.stop());
   }
 
-  async #whenJoined(started: readonly StageNode[]): Promise<void> {
-    if (!this.hasPeers) return;
-    const joined = started.map(({ cache }) => cache.whenJoined(this.#peers.length));
-    await reached('the nodes to know each other', START_BOUND_MS, Promise.all(joined));
+  /** Nodes know each other, and listen to what they listen to; libraries do not say when that is so. */
+  async #whenReady(started: readonly StageNode[]): Promise<void> {
+    if (this.hasPeers) {
+      const joined = started.map(({ cache }) => cache.whenJoined(this.#peers.length));
+      await reached('the nodes to know each other', START_BOUND_MS, Promise.all(joined));
+    }
+    let before = -1;
+    for (let look = 0; look < QUIET_LOOKS_MAX; look++) {
+      const now = await this.redis.subscriptionCount();
+      if (now === before) return;
+      before = now;
+      await sleep(QUIET_MS);
+    }
   }
 }

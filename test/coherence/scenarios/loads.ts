@@ -155,9 +155,9 @@ const refreshWithoutValue: Scenario = {
   quick: true,
   limitMs: 40_000,
   run: async (stage) => {
-    const [node] = await stage.nodes(1, { ttlMs: 300 });
+    const [node] = await stage.nodes(1, { ttlMs: 1_000 });
     const { cache } = node!;
-    const options = { ttlMs: 300, whileRevalidateMs: 60_000, ifErrorMs: 60_000 };
+    const options = { ttlMs: 1_000, whileRevalidateMs: 60_000, ifErrorMs: 60_000 };
     const outdated = async (key: string) => {
       await cache.getOrLoad(key, async () => 'first', options);
       await sleep(options.ttlMs + 100);
@@ -197,9 +197,9 @@ const backOff: Scenario = {
   limitMs: 40_000,
   run: (stage) =>
     stage.part('', async () => {
-      const [node] = await stage.nodes(1, { ttlMs: 200 });
+      const [node] = await stage.nodes(1, { ttlMs: 1_000 });
       const { cache } = node!;
-      const options = { ttlMs: 200, ifErrorMs: 600_000 };
+      const options = { ttlMs: 1_000, ifErrorMs: 600_000 };
       const key = stage.key('expired');
       await cache.getOrLoad(key, async () => 'first', options);
       await sleep(options.ttlMs + 500);

@@ -12,13 +12,14 @@ const falsy: Scenario = {
   quick: true,
   limitMs: 30_000,
   run: async (stage) => {
-    const [a, b] = await stage.nodes(2);
-    for (const value of [0, '', false, null]) {
+    const given = [0, '', false, null].map((value) => ({ value, key: stage.key('falsy') }));
+    const a = await stage.node();
+    for (const { key, value } of given) await a.cache.set(key, value);
+    const b = await stage.node();
+    for (const { key, value } of given) {
       await stage.part(inspect(value), async () => {
-        const key = stage.key('falsy');
-        await a!.cache.set(key, value);
         const source = new Source(() => 'from the source');
-        const got = await b!.cache.getOrLoad(key, source.load);
+        const got = await b.cache.getOrLoad(key, source.load);
         expectThat(source.calls === 0, 'a miss');
         expectThat(got === value, `came back as ${inspect(got)}`);
         return 'the value';
@@ -126,9 +127,9 @@ const kinds: Scenario = {
   quick: true,
   limitMs: 60_000,
   run: async (stage) => {
-    const [a, b, c] = await stage.nodes(stage.hasPeers ? 3 : 2);
+    const a = await stage.node();
     const keys = samples.map(([name]) => stage.key(name));
-    const lost = async (cache = a!.cache) => {
+    const lost = async (cache = a.cache) => {
       const wrong: string[] = [];
       for (const [i, [name, value, expected]] of samples.entries()) {
         const got = await cache.get(keys[i] as string).catch((thrown: unknown) => thrown);
@@ -136,7 +137,7 @@ const kinds: Scenario = {
       }
       return wrong;
     };
-    const level = (name: string, cache = a!.cache) =>
+    const level = (name: string, cache = a.cache) =>
       stage.part(name, async () => {
         const wrong = await lost(cache);
         expectThat(wrong.length === 0, `${wrong.length} of ${samples.length} changed: ${wrong.join(', ')}`);
@@ -144,11 +145,12 @@ const kinds: Scenario = {
       });
     for (const [i, [, value]] of samples.entries()) {
       // A codec that refuses a type has lost it; the reads below tell.
-      await a!.cache.set(keys[i] as string, value).catch(() => {});
+      await a.cache.set(keys[i] as string, value).catch(() => {});
     }
     await level('L1');
-    await level('L2', b!.cache);
-    if (c === undefined) return;
+    await level('L2', (await stage.node()).cache);
+    if (!stage.hasPeers) return;
+    const c = await stage.node();
     await stage.redis.kill('SIGKILL');
     await timeUntil(SOON_MS, async () => (await lost(c.cache)).length === 0);
     await level('L3', c.cache);
