@@ -13,6 +13,8 @@ describe('KeyLayout', () => {
       channel: 'fleetflow:{42}!feed',
       entryPrefix: 'fleetflow:{42}:',
       keyFrom: 16,
+      leasePrefix: 'fleetflow:{42}!lease:',
+      leaseKeyFrom: 22,
     });
     expect(layout.floors).toEqual({
       slot: 6_823,
@@ -24,8 +26,9 @@ describe('KeyLayout', () => {
 
   it('has every partition lie in one slot, whatever is in the keys', () => {
     expect(layout.partitions).toHaveLength(PARTITIONS);
-    for (const { slot, sequenceKey, channel, entryPrefix } of layout.partitions) {
-      const keys = [sequenceKey, channel, `${entryPrefix}vehicle:{7}`, `${entryPrefix}!seq`, `${entryPrefix}}{x}`];
+    for (const { slot, sequenceKey, channel, entryPrefix, leasePrefix } of layout.partitions) {
+      const ofEntries = [`${entryPrefix}vehicle:{7}`, `${entryPrefix}!seq`, `${entryPrefix}}{x}`];
+      const keys = [sequenceKey, channel, ...ofEntries, `${leasePrefix}vehicle:{7}`, `${leasePrefix}}{x}`];
       expect(keys.map(slotOf)).toEqual(keys.map(() => slot));
     }
   });

@@ -18,6 +18,9 @@ export interface PartitionKeys extends Stream {
   readonly entryPrefix: string;
   /** Where in that the key of the entry begins, in bytes, counted from 1 as Lua does. */
   readonly keyFrom: number;
+  /** What precedes the key of an entry in the key of its lease, and where that begins. */
+  readonly leasePrefix: string;
+  readonly leaseKeyFrom: number;
 }
 
 /** The floors: their stream, and the hash that keeps them. */
@@ -45,7 +48,15 @@ export class KeyLayout {
     }
     this.partitions = Array.from({ length: PARTITIONS }, (_, partition) => {
       const tag = `${prefix}{${partition}}`;
-      return { ...streamAt(tag), entryPrefix: `${tag}:`, keyFrom: Buffer.byteLength(tag) + 2 };
+      const entryPrefix = `${tag}:`;
+      const leasePrefix = `${tag}!lease:`;
+      return {
+        ...streamAt(tag),
+        entryPrefix,
+        keyFrom: Buffer.byteLength(entryPrefix) + 1,
+        leasePrefix,
+        leaseKeyFrom: Buffer.byteLength(leasePrefix) + 1,
+      };
     });
     const tag = `${prefix}{floors}`;
     this.floors = { ...streamAt(tag), hashKey: `${tag}!floors` };

@@ -8,6 +8,7 @@ import { partitionOf } from '../core/key.js';
 import { MISS, type Outcome, STORED, type WriteOutcome } from '../core/outcome.js';
 import type { Tier, Write } from '../core/tier.js';
 import { decodeVersion, isEncodedVersion } from '../core/version.js';
+import { type Batch, batchByPartition, SCRIPT_KEYS_MAX } from './batches.js';
 import type { RedisConnections } from './connections.js';
 import type { KeyLayout, PartitionKeys } from './key-layout.js';
 import type { RedisArgument } from './redis-link.js';
@@ -26,18 +27,10 @@ export interface RedisTierOptions {
   close(): Promise<void>;
 }
 
-/** Entries that one run of the script may hold up its shard for. */
-const SCRIPT_ENTRIES_MAX = 128;
 /** Keys of one MGET; a reply is one piece of work for the server. */
 const READ_KEYS_MAX = 512;
 
 const NOT_READY: Outcome = Object.freeze({ kind: 'skipped', why: 'not-ready' });
-
-/** The keys of one request: their places among all that were asked for. */
-interface Batch {
-  readonly partition: PartitionKeys;
-  readonly at: number[];
-}
 
 /** L2: the entries of a city, in its Redis Cluster or its single Redis. */
 export class RedisTier implements Tier {
@@ -49,7 +42,7 @@ export class RedisTier implements Tier {
   }
 
   async read(keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
-    const { calls, clock, mayRead } = this.#options;
+    const { calls, clock, connections, layout, mayRead } = this.#options;
     if (!mayRead()) return keys.map(() => NOT_READY);
     const [only] = keys;
     if (keys.length === 1 && only !== undefined) {
@@ -57,7 +50,7 @@ export class RedisTier implements Tier {
       const answer = await calls.askOne(slot, call, () => this.#get(slot, entryPrefix + only, call));
       return [answer.kind === 'answered' ? toOutcome(answer.value, clock.wallMs()) : answer];
     }
-    const batches = this.#batches(keys, READ_KEYS_MAX, !this.#options.connections.isCluster);
+    const batches = batchByPartition(layout, keys, READ_KEYS_MAX, !connections.isCluster);
     const questions = batches.map(({ partition: { slot }, at }): Question<readonly unknown[]> => {
       const some = at.map((one) => this.#entryKey(keys[one] as string));
       return { slot, ask: () => this.#getMany(slot, some, call) };
@@ -75,7 +68,7 @@ export class RedisTier implements Tier {
       return [answer.kind === 'answered' ? toWriteOutcome(answer.value[0]) : answer];
     }
     const keys = writes.map(({ key }) => key);
-    const batches = this.#batches(keys, SCRIPT_ENTRIES_MAX, false);
+    const batches = batchByPartition(this.#options.layout, keys, SCRIPT_KEYS_MAX);
     const questions = batches.map(({ partition, at }): Question<readonly unknown[]> => {
       const some = at.map((one) => writes[one] as Write);
       return { slot: partition.slot, ask: () => this.#put(partition, some, call) };
@@ -86,28 +79,6 @@ export class RedisTier implements Tier {
 
   close(): Promise<void> {
     return this.#options.close();
-  }
-
-  /**
-   * The keys by partition, because a partition is what lies in one slot.
-   * @param anywhere slots do not matter: as few batches as possible
-   */
-  #batches(keys: readonly string[], size: number, anywhere: boolean): Batch[] {
-    const { partitions } = this.#options.layout;
-    const open = new Map<number, Batch>();
-    const batches: Batch[] = [];
-    for (const [at, key] of keys.entries()) {
-      const partition = partitionOf(key);
-      const place = anywhere ? 0 : partition;
-      let batch = open.get(place);
-      if (batch === undefined || batch.at.length === size) {
-        batch = { partition: partitions[partition] as PartitionKeys, at: [] };
-        open.set(place, batch);
-        batches.push(batch);
-      }
-      batch.at.push(at);
-    }
-    return batches;
   }
 
   #inOrder<T, O>(
@@ -144,23 +115,30 @@ export class RedisTier implements Tier {
       return asArray(reply, entryKeys.length);
     } catch (thrown) {
       // The slot is on its way to another node and the keys are on either side; one by one they are found.
-      if (!toError(thrown).message.startsWith('TRYAGAIN')) throw thrown;
+      if (!isTryAgain(thrown)) throw thrown;
       return Promise.all(entryKeys.map((key) => this.#get(slot, key, call)));
     }
   }
 
   async #put(partition: PartitionKeys, writes: readonly Write[], call: Call): Promise<readonly unknown[]> {
     const { connections, clock, chance } = this.#options;
-    const { slot, sequenceKey, channel, entryPrefix, keyFrom } = partition;
+    const { slot, sequenceKey, channel, entryPrefix, keyFrom, leasePrefix } = partition;
     const nowMs = Math.floor(clock.wallMs());
-    const keys = [sequenceKey];
+    const keys = [sequenceKey, ...writes.map(({ key }) => entryPrefix + key)];
+    const leaseKeys = writes.map(({ key }) => leasePrefix + key);
     const values: RedisArgument[] = [channel, makeRunId(chance), String(keyFrom), String(nowMs)];
-    for (const { key, entry, mode } of writes) {
-      keys.push(entryPrefix + key);
+    for (const { entry, mode } of writes) {
       const lifeMs = Math.max(0, Math.ceil(deadAtMs(entry) - nowMs));
       values.push(mode === 'fill' ? 'f' : 's', String(lifeMs), asBuffer(encodeEntry(entry)));
     }
-    return asArray(await runScript(connections, call, slot, WRITE, keys, values), writes.length);
+    const run = (some: readonly string[]) => runScript(connections, call, slot, WRITE, some, values);
+    const reply = await run([...keys, ...leaseKeys]).catch((thrown: unknown) => {
+      // The slot is on its way to another node, and nobody touches several keys there unless all exist, which leases
+      // seldom do. A lease that is left alone runs out; what its holder fills is refused by the fence.
+      if (!isTryAgain(thrown)) throw thrown;
+      return run(keys);
+    });
+    return asArray(reply, writes.length);
   }
 }
 
@@ -192,4 +170,8 @@ function asArray(reply: unknown, length: number): readonly unknown[] {
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function isTryAgain(thrown: unknown): boolean {
+  return toError(thrown).message.startsWith('TRYAGAIN');
 }

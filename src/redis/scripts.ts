@@ -44,15 +44,20 @@ end
  * copy was told so when the newer data were *set*; a copy that outlived an entry evicted here is bounded by its own
  * TTL, and no acknowledged write lies between the two. That keeps reads that merely warm the cache off the feed.
  *
- * KEYS: the sequence key, then the entries. ARGV: channel, id of this run, where in a key of ours the key of the
+ * Whatever is taken ends the lease on its key (lease-scripts.ts): the entry is there, or what its holder loads may be
+ * outdated. So does a fill that is refused, unless it was asked for before the holder began: then it is somebody
+ * else's, and late. If others wait for that end and nothing else is announced of the key, the end is.
+ *
+ * KEYS: the sequence key, then the entries, then their leases (may be left out). ARGV: channel, id of this run, where in a key of ours the key of the
  * entry begins, now (ms since the epoch), then for each entry: mode (`s` set, `f` fill), remaining life in whole ms
  * (0: dead), bytes. Replies, for each entry, with 1 when it was taken, else with the version that is kept instead.
  */
 export const WRITE = makeScript(`${ANNOUNCE}
 local byte = string.byte
+local count = (#ARGV - 4) / 3
 local replies = {}
-for at = 2, #KEYS do
-  local key, from = KEYS[at], at * 3 - 1
+for at = 2, count + 1 do
+  local key, leaseKey, from = KEYS[at], KEYS[at + count], at * 3 - 1
   local isFill, life, inc = ARGV[from] == 'f', ARGV[from + 1], ARGV[from + 2]
   local version, isDelete = sub(inc, 1, 40), byte(inc, 74) == 2
   isFill = isFill and not isDelete
@@ -121,7 +126,13 @@ for at = 2, #KEYS do
     -- Dead on arrival. It supersedes what was there all the same.
     call('DEL', key)
   end
-  if operation then announce(version .. ' ' .. operation .. ' ' .. sub(key, ARGV[3])) end
+  local news = operation and version .. ' ' .. operation
+  local lease = leaseKey and call('GET', leaseKey)
+  if lease and (reply == 1 or (isFill and sub(inc, 41, 56) >= sub(lease, 2, 17))) then
+    call('DEL', leaseKey)
+    news = news or (byte(lease) == 49 and 'l')
+  end
+  if news then announce(news .. ' ' .. sub(key, ARGV[3])) end
   replies[at - 1] = reply
 end
 advance()

@@ -190,6 +190,8 @@ describe('a Redis Cluster that is broken', () => {
 
       expect(textOf(await subject.read(keys[0]!))).toBe(expected[0]);
       expect(textOf(await subject.read(keys[2]!))).toBe(expected[2]);
+      expect((await subject.write(keys[2]!, valueAt(++versionMs))).kind).toBe('stored');
+      expected[2] = `value ${versionMs}`;
       expect(await readAll()).toEqual(expected);
       expect((await subject.read('moving nowhere')).kind).toBe('miss');
 
