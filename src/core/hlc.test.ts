@@ -64,6 +64,56 @@ describe('HybridClock', () => {
   });
 });
 
+describe('a city whose clocks differ by as much as they say', () => {
+  const UNCERTAIN_MS = 20;
+  /** Two nodes that live at the same moment and reckon it differently, each within what it says. */
+  const city = (aAheadMs: number, bAheadMs: number) => {
+    const [clockOfA, clockOfB] = [new VirtualClock(), new VirtualClock()];
+    clockOfA.jumpWall(aAheadMs);
+    clockOfB.jumpWall(bAheadMs);
+    for (const clock of [clockOfA, clockOfB]) clock.uncertainMs = UNCERTAIN_MS;
+    const advance = (ms: number) => {
+      clockOfA.advance(ms);
+      clockOfB.advance(ms);
+    };
+    return { a: new HybridClock(clockOfA), b: new HybridClock(clockOfB), advance };
+  };
+  const off = fc.integer({ min: -UNCERTAIN_MS, max: UNCERTAIN_MS });
+
+  it('never dates a fill after a fence that was issued elsewhere since', () => {
+    fc.assert(
+      fc.property(off, off, fc.integer({ min: 0, max: 5 }), (aAheadMs, bAheadMs, passedMs) => {
+        const { a, b, advance } = city(aAheadMs, bAheadMs);
+        const fill = a.early();
+        advance(passedMs);
+        expect(compareHlc(b.late(), fill)).toBeGreaterThan(0);
+      }),
+    );
+  });
+
+  it('dates a fill after the fences that are known, once the time has come to them', () => {
+    fc.assert(
+      fc.property(off, off, (aAheadMs, bAheadMs) => {
+        const { a, b, advance } = city(aAheadMs, bAheadMs);
+        const fence = b.late();
+        a.receive(fence);
+        const fill = a.early();
+        expect(compareHlc(fill, fence)).toBeGreaterThan(0);
+        advance(a.untilPastMs(fill));
+        expect(a.untilPastMs(fill)).toBe(0);
+        expect(compareHlc(b.late(), fill)).toBeGreaterThan(0);
+      }),
+    );
+  });
+
+  it('does not date a fill after a fence that is further ahead than anybody would wait', () => {
+    const { a } = city(0, 0);
+    a.receive(hlc(NOW_MS + 400));
+    expect(a.early(25)).toEqual(hlc(NOW_MS - UNCERTAIN_MS - 1));
+    expect(a.early(500)).toEqual(hlc(NOW_MS + 400, 1));
+  });
+});
+
 describe('nextReading', () => {
   it('has nothing between a reading and itself', () => {
     expect(nextReading(hlc(7, 3))).toEqual(hlc(7, 4));

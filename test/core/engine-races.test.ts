@@ -202,6 +202,29 @@ describe('a delete on another node while a load is on its way (S2x)', () => {
   });
 });
 
+it('a load waits until the time has surely come past a delete here, so that a later one elsewhere refuses it', async () => {
+  const shared = sharedLevels();
+  shared.clock.uncertainMs = 10;
+  const [a, b] = [startNode(shared), startNode(shared, { origin: 2 })];
+  shared.l2.delayFeed();
+  // 1. a deletes, and loads at once: its fill is dated after the fence, which lies ahead
+  await a.cache.delete(key);
+  const { calls, load } = slowSource<string>();
+  const loading = a.cache.getOrLoad(key, load);
+  await shared.clock.advanceSettled(15);
+  expect(calls).toHaveLength(0);
+  // 2. the time has come: the source is asked; 3. b deletes, and a does not hear of it
+  await shared.clock.advanceSettled(10);
+  expect(calls).toHaveLength(1);
+  await b.cache.delete(key);
+  // 4. the source answers
+  calls[0]?.resolve('deleted');
+  expect(await loading).toBe('deleted');
+  await shared.clock.advanceSettled(0);
+  expect(shared.l2.entries.get(key)?.kind).toBe('tombstone');
+  expect(a.cache.peek(key)).toBeUndefined();
+});
+
 it('a set while a stale copy is refreshed wins over the refresh', async () => {
   const { cache, clock, l2 } = startNode();
   const { calls, load } = slowSource<string>();
