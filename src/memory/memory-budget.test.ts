@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { memoryTier } from '../../test/memory/memory-tier-harness.js';
 import { NOT_HERE } from '../core/local.js';
 import { ENTRY_OVERHEAD_BYTES } from './memory-tier.js';
+import { NO_EVICTION } from './no-eviction.js';
+
+const size = (key: string, text: string) => ENTRY_OVERHEAD_BYTES + key.length + 2 * (text.length + 2);
 
 describe('the budget of a MemoryTier', () => {
-  const size = (key: string, text: string) => ENTRY_OVERHEAD_BYTES + key.length + 2 * (text.length + 2);
-
   it('counts keys in UTF-8, payloads twice, tags and an overhead each', () => {
     const { tier, entry, deleted } = memoryTier();
     tier.put('कुंजी', entry('abc'), 'set');
@@ -69,5 +70,30 @@ describe('the budget of a MemoryTier', () => {
     for (const parts of [{ maxBytes: 0 }, { maxEntries: -1 }, { maxEntries: 1.5 }, { maxBytes: Number.NaN }]) {
       expect(() => memoryTier(parts)).toThrow(/must be a whole number above 0/);
     }
+  });
+});
+
+describe('without eviction', () => {
+  it('declines what does not fit, keeps what is here, and takes again when there is room', () => {
+    const { tier, clock, entry } = memoryTier({ eviction: NO_EVICTION, maxEntries: 2 });
+    for (const key of ['a', 'b', 'c']) tier.put(key, entry(key), 'set');
+    expect(['a', 'b', 'c'].map((key) => tier.read(key) !== NOT_HERE)).toEqual([true, true, false]);
+    tier.put('a', entry('newer', 2_000), 'set');
+    expect(tier.read('a')).toEqual({ text: 'newer' });
+    tier.drop('b');
+    tier.put('c', entry('c'), 'set');
+    expect(tier.read('c')).toEqual({ text: 'c' });
+    clock.advance(60_000);
+    tier.put('d', entry('d'), 'set');
+    tier.put('d', entry('d'), 'set');
+    expect(tier.read('d')).toEqual({ text: 'd' });
+  });
+
+  it('gives up a copy that has grown out of the budget', () => {
+    const { tier, entry } = memoryTier({ eviction: NO_EVICTION, maxBytes: 2 * size('k', 'v'.repeat(50)) });
+    tier.put('j', entry('v'.repeat(50)), 'set');
+    tier.put('k', entry('v'.repeat(50)), 'set');
+    tier.put('k', entry('v'.repeat(90), 2_000), 'set');
+    expect([tier.read('k'), tier.entries]).toEqual([NOT_HERE, 1]);
   });
 });

@@ -257,6 +257,7 @@ export class MemoryTier implements LocalTier {
       return;
     }
     const slot = held ?? this.#insert(key, sizeBytes, nowMs);
+    if (slot === undefined) return;
     const page = this.#slots.pageOf(slot);
     const at = Slots.placeOf(slot);
     this.#bytes += sizeBytes - (page.sizesBytes[at] as number);
@@ -270,14 +271,22 @@ export class MemoryTier implements LocalTier {
       page.values[at] = entry.kind === 'value' ? keepPayload(entry.payload) : undefined;
       page.contents[at] = entry.kind === 'value' ? UNREAD : NOTHING;
     }
-    while (this.#bytes > this.#maxBytes) this.#remove(this.#eviction.victim());
+    if (!this.#makeRoom(0)) this.#remove(slot);
   }
 
-  /** A slot for a new key, after what it takes to have room for `sizeBytes`. */
-  #insert(key: string, sizeBytes: number, nowMs: number): number {
-    while (this.#slots.used >= this.#maxEntries || this.#bytes + sizeBytes > this.#maxBytes) {
-      this.#remove(this.#eviction.victim());
+  /** Evicts until there is room for `moreBytes`. @returns false when nothing may be evicted any more */
+  #makeRoom(moreBytes: number): boolean {
+    while (this.#bytes + moreBytes > this.#maxBytes || (moreBytes > 0 && this.#slots.used >= this.#maxEntries)) {
+      const victim = this.#eviction.victim();
+      if (victim < 0) return false;
+      this.#remove(victim);
     }
+    return true;
+  }
+
+  /** A slot for a new key, if there is room for it. */
+  #insert(key: string, sizeBytes: number, nowMs: number): number | undefined {
+    if (!this.#makeRoom(sizeBytes)) return undefined;
     const slot = this.#slots.take();
     const page = this.#slots.pageOf(slot);
     const at = Slots.placeOf(slot);

@@ -17,6 +17,7 @@ import type { Tier } from '../core/tier.js';
 import type { LevelFeed } from '../core/writer.js';
 import { ClockEviction } from '../memory/clock-eviction.js';
 import { MemoryTier } from '../memory/memory-tier.js';
+import { NO_EVICTION } from '../memory/no-eviction.js';
 import { CountingRecorder } from '../metrics/recorder.js';
 import type { MetricsSnapshot } from '../metrics/snapshot.js';
 import { createPeers, type Peers } from '../peer/peers.js';
@@ -104,7 +105,7 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
         floors,
         maxBytes: config.local.maxBytes,
         maxEntries: config.local.maxEntries,
-        eviction: new ClockEviction(),
+        eviction: config.eviction ? new ClockEviction() : NO_EVICTION,
         leases,
         ...(!alone && { holdMaxMs: config.local.ttl }),
       })
