@@ -39,10 +39,6 @@ export class Link {
     };
   }
 
-  delay(traffic: Traffic, ms: number): void {
-    for (const proxy of this.#proxies) proxy.delay(traffic, ms);
-  }
-
   cut(traffic?: Traffic): void {
     for (const proxy of this.#proxies) proxy.cut(traffic);
   }

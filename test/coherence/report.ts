@@ -24,7 +24,8 @@ const CELL = 9;
 export function formatTable(played: readonly Played[], ours: string): string {
   const columns = [...new Set(played.map((one) => columnOf(one, ours)))];
   const scenarios = [...new Set(played.map(({ scenario }) => scenario))];
-  const titleWidth = Math.max(...scenarios.map(({ id, title }) => id.length + title.length + 1));
+  const headOf = ({ id, title }: Scenario): string => `${id.padEnd(4)} ${title}`;
+  const titleWidth = Math.max(...scenarios.map((scenario) => headOf(scenario).length));
   const cell = (scenario: Scenario, column: string): string => {
     const one = played.find((row) => row.scenario === scenario && columnOf(row, ours) === column);
     if (one === undefined) return '-';
@@ -39,7 +40,7 @@ export function formatTable(played: readonly Played[], ours: string): string {
     line('', columns),
     ...scenarios.map((scenario) =>
       line(
-        `${scenario.id.padEnd(4)} ${scenario.title}`,
+        headOf(scenario),
         columns.map((column) => cell(scenario, column)),
       ),
     ),

@@ -24,19 +24,13 @@ export interface Hold {
   release(): void;
 }
 
-interface Rule {
-  readonly traffic: Traffic;
-  readonly connections: Connection[];
-}
-
 export class TcpProxy {
   readonly address: ProxyAddress;
   readonly #to: ProxyAddress;
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
-  readonly #holds = new Set<Rule>();
+  readonly #holds = new Set<{ readonly traffic: Traffic }>();
   readonly #refused = new Set<Traffic>();
-  readonly #delaysMs = new Map<Traffic, number>();
   #refusesHost: (host: string | undefined) => boolean = () => false;
 
   private constructor(server: Server, address: ProxyAddress, to: ProxyAddress) {
@@ -57,7 +51,7 @@ export class TcpProxy {
 
   /** Replies of this traffic stay here from now on, on connections that exist and on new ones. */
   hold(traffic: Traffic): Hold {
-    const rule: Rule = { traffic, connections: [] };
+    const rule = { traffic };
     this.#holds.add(rule);
     return {
       kept: () => Buffer.concat([...this.#connections].filter((one) => one.traffic === traffic).map((one) => one.kept)),
@@ -66,11 +60,6 @@ export class TcpProxy {
         for (const one of this.#connections) one.pump();
       },
     };
-  }
-
-  /** Replies of this traffic take so much longer; 0 ends that. */
-  delay(traffic: Traffic, ms: number): void {
-    this.#delaysMs.set(traffic, ms);
   }
 
   /** Ends the connections of this traffic, or all. What is on its way is lost. */
@@ -114,7 +103,6 @@ export class TcpProxy {
     const connection = new Connection(client, server, {
       isHeld: (traffic) => [...this.#holds].some((rule) => rule.traffic === traffic),
       isRefused: (traffic) => this.#refused.has(traffic),
-      delayMs: (traffic) => this.#delaysMs.get(traffic) ?? 0,
       onEnd: () => this.#connections.delete(connection),
     });
     this.#connections.add(connection);
@@ -126,13 +114,7 @@ export class TcpProxy {
 interface Orders {
   isHeld(traffic: Traffic): boolean;
   isRefused(traffic: Traffic): boolean;
-  delayMs(traffic: Traffic): number;
   onEnd(): void;
-}
-
-interface Chunk {
-  readonly bytes: Buffer;
-  readonly dueAtMs: number;
 }
 
 class Connection {
@@ -142,8 +124,7 @@ class Connection {
   readonly server: Socket;
   readonly #client: Socket;
   readonly #orders: Orders;
-  readonly #queue: Chunk[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  readonly #queue: Buffer[] = [];
   #tail = '';
   #ended = false;
 
@@ -154,7 +135,7 @@ class Connection {
     this.#orders = orders;
     client.on('data', (bytes) => this.#toServer(bytes));
     server.on('data', (bytes) => {
-      this.#queue.push({ bytes, dueAtMs: performance.now() + orders.delayMs(this.traffic) });
+      this.#queue.push(bytes);
       this.pump();
     });
     client.on('drain', () => server.resume());
@@ -166,29 +147,21 @@ class Connection {
 
   /** What waits here for the client. */
   get kept(): Buffer {
-    return Buffer.concat(this.#queue.map(({ bytes }) => bytes));
+    return Buffer.concat(this.#queue);
   }
 
   /** Gives the client what may pass. */
   pump(): void {
-    clearTimeout(this.#timer);
     while (!this.#ended && !this.#orders.isHeld(this.traffic)) {
-      const [next] = this.#queue;
+      const next = this.#queue.shift();
       if (next === undefined) return;
-      const waitMs = next.dueAtMs - performance.now();
-      if (waitMs > 0) {
-        this.#timer = setTimeout(() => this.pump(), waitMs);
-        return;
-      }
-      this.#queue.shift();
-      if (!this.#client.write(next.bytes)) this.server.pause();
+      if (!this.#client.write(next)) this.server.pause();
     }
   }
 
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    clearTimeout(this.#timer);
     this.#client.destroy();
     this.server.destroy();
     this.#orders.onEnd();
