@@ -13,6 +13,7 @@ const memory = 'src/memory/memory-tier.test.ts';
 const peerStore = 'src/peer/peer-store.test.ts';
 const redisFeed = 'test/redis/redis-feed.test.ts';
 const redisTier = 'test/redis/redis-tier.test.ts';
+const redisLeases = 'test/redis/redis-leases.test.ts';
 
 export const bugs = [
   // The feed.
@@ -466,7 +467,7 @@ export const bugs = [
     find: "if seq then call('SET', KEYS[1], seq .. ':' .. prev) end",
     replace: '',
     tests: [redisFeed],
-    only: 'has no other while nothing is lost',
+    only: 'tells every node of sets and deletes',
     servers: true,
   },
   {
@@ -477,6 +478,42 @@ export const bugs = [
     replace: ' then',
     tests: [redisFeed],
     only: 'are those of Floors after any raises',
+    servers: true,
+  },
+  {
+    id: 'script-write-keeps-lease',
+    what: 'in Redis, a write leaves the lease on its key',
+    file: 'src/redis/scripts.ts',
+    find: "call('DEL', leaseKey)",
+    replace: '',
+    tests: [redisLeases],
+    servers: true,
+  },
+  {
+    id: 'script-lease-to-everybody',
+    what: 'in Redis, a lease is granted although somebody else holds it',
+    file: 'src/redis/lease-scripts.ts',
+    find: "'PX', life, 'NX')",
+    replace: "'PX', life)",
+    tests: [redisLeases],
+    servers: true,
+  },
+  {
+    id: 'script-lease-filled-unnoticed',
+    what: 'in Redis, a lease is granted although the entry was filled since it was missed',
+    file: 'src/redis/lease-scripts.ts',
+    find: 'reply = -1',
+    replace: 'reply = 0',
+    tests: [redisLeases],
+    servers: true,
+  },
+  {
+    id: 'script-lease-of-another-released',
+    what: 'in Redis, a lease is released by somebody else than its holder',
+    file: 'src/redis/lease-scripts.ts',
+    find: 'if lease and sub(lease, 18) == ARGV[4] then',
+    replace: 'if lease then',
+    tests: [redisLeases],
     servers: true,
   },
   {
