@@ -224,7 +224,7 @@ export class RedisConnections {
 
   /** Has a link to every primary, to the configured nodes as long as no primary answers, and to nobody else. */
   #keepLinks(): void {
-    const wanted = this.#table.owners();
+    const wanted = new Set(this.#table.owners());
     if (![...wanted].some((address) => this.#links.get(address)?.ready === true)) {
       for (const address of this.#options.nodes) wanted.add(address);
     }

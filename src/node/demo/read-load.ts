@@ -14,12 +14,16 @@ export interface ReadLoadParts {
 }
 
 const TICK_MS = 10;
+/** How often what was really read is looked up: that costs as much as a hundred hits. */
+const LOOK_EVERY = 10;
 /** Questions under way at a time: beyond it the load waits for answers instead of piling up. */
 const UNDER_WAY_MAX = 64;
 /** A pause of this process is not made up for by a burst longer than this. */
 const BURST_MS = 100;
 /** A node whose own memory is cold is not given its whole share at once. */
 const RAMP_MS = 5_000;
+/** Of a circle of a kilometre, with the vehicles in them. */
+const REGIONS_NEARBY = 20;
 const ERRORS_KEPT = 5;
 
 /**
@@ -38,6 +42,8 @@ export class ReadLoad {
   #allowance = 0;
   #lastTickMs = 0;
   #lastKeys = 0;
+  #expectedKeys = 0;
+  #ticks = 0;
   #cancel: Cancel | undefined;
 
   constructor(parts: ReadLoadParts) {
@@ -54,6 +60,7 @@ export class ReadLoad {
       this.#allowance = 0;
       this.#lastTickMs = this.#parts.clock.monotonicMs();
       this.#lastKeys = this.#parts.keysRead();
+      this.#expectedKeys = 0;
       this.#tick();
       return;
     }
@@ -72,23 +79,34 @@ export class ReadLoad {
   }
 
   #tick(): void {
-    const { clock, keysRead, mix } = this.#parts;
+    const { clock, mix } = this.#parts;
     const nowMs = clock.monotonicMs();
-    const keys = keysRead();
     const ramp = Math.min(1, (nowMs - this.#rampStartMs) / RAMP_MS);
     const perMs = (ramp * this.#readsPerSecond) / 1_000;
-    // What a question costs is known only once it is answered: the next ones wait for as long as that takes.
-    this.#allowance += (nowMs - this.#lastTickMs) * perMs - (keys - this.#lastKeys);
-    this.#allowance = Math.min(this.#allowance, BURST_MS * perMs);
+    this.#allowance += (nowMs - this.#lastTickMs) * perMs;
     this.#lastTickMs = nowMs;
-    this.#lastKeys = keys;
-    // A question is a dozen keys or so: as many as the allowance is likely to cover are begun.
-    for (let expected = this.#allowance; expected > 0 && this.#underWay.size < UNDER_WAY_MAX; ) {
+    this.#ticks += 1;
+    if (this.#ticks % LOOK_EVERY === 0) this.#settle();
+    this.#allowance = Math.min(this.#allowance, BURST_MS * perMs);
+    while (this.#allowance > 0 && this.#underWay.size < UNDER_WAY_MAX) {
       const read = mix.next();
-      expected -= read.kind === 'map' ? read.ids.length : read.kind === 'nearby' ? 20 : 1;
+      this.#spend(expectedKeys(read));
       this.#begin(read);
     }
     this.#cancel = clock.schedule(TICK_MS, () => this.#tick());
+  }
+
+  #spend(keys: number): void {
+    this.#allowance -= keys;
+    this.#expectedKeys += keys;
+  }
+
+  /** What a question costs is known only once it is answered: the next ones make up for the difference. */
+  #settle(): void {
+    const keys = this.#parts.keysRead();
+    this.#allowance += this.#expectedKeys - (keys - this.#lastKeys);
+    this.#expectedKeys = 0;
+    this.#lastKeys = keys;
   }
 
   #begin(read: Read): void {
@@ -122,6 +140,11 @@ export class ReadLoad {
     }
     return histogram;
   }
+}
+
+function expectedKeys(read: Read): number {
+  if (read.kind === 'map') return read.ids.length;
+  return read.kind === 'nearby' ? REGIONS_NEARBY : 1;
 }
 
 /** Asks, and says what should have been in the answer and was not. */
