@@ -1,6 +1,6 @@
 /**
  * Breaks the code on purpose, one way at a time, and fails if no test notices: tests of tests. The bugs are data, in
- * plant/bugs.mjs. Each is planted in a copy of the working tree; the tests that should catch it must be green
+ * plant/. Each is planted in a copy of the working tree; the tests that should catch it must be green
  * without it and red with it. A bug whose text is not there exactly once is an error: the list has to be kept true.
  *
  *   npm run plant -- [--only ID,ID] [--json FILE]
@@ -58,7 +58,7 @@ function checkPlaces(some) {
     ];
   });
   if (wrong.length === 0) return;
-  console.error(`The planted bugs do not fit the code any more; mend scripts/plant/bugs.mjs:\n  ${wrong.join('\n  ')}`);
+  console.error(`The planted bugs do not fit the code any more; mend scripts/plant/:\n  ${wrong.join('\n  ')}`);
   process.exit(1);
 }
 
