@@ -1,8 +1,4 @@
 /** Bugs of the feed over Redis and of the scripts that run in it. The form is told in bugs.mjs. */
-const life = 'test/core/engine-life.test.ts';
-const writes = 'test/core/engine-writes.test.ts';
-const entry = 'src/core/entry.test.ts';
-const floors = 'src/core/floors.test.ts';
 const redisFeed = 'test/redis/redis-feed.test.ts';
 const redisTier = 'test/redis/redis-tier.test.ts';
 const redisLeases = 'test/redis/redis-leases.test.ts';
