@@ -14,10 +14,10 @@ import { VirtualClock } from '../virtual-clock.js';
 import { jsonCodec } from './json-codec.js';
 import { SmallLocalTier } from './small-local-tier.js';
 
-export const READ_MS = 1_000;
+const READ_MS = 1_000;
 export const LOAD_MS = 5_000;
 export const TTL_MS = 60_000;
-export const TOMBSTONE_MS = 86_400_000;
+const TOMBSTONE_MS = 86_400_000;
 export const ABSENT_TTL_MS = 5_000;
 export const LOAD_FAILURE_MS = 1_000;
 
