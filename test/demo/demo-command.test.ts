@@ -1,6 +1,11 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { demoCommand } from '../../src/cli/demo/demo-command.js';
 import type { Report } from '../../src/cli/demo/report.js';
+import { seededChance } from '../../src/node/demo/seeded-random.js';
 import { RunningCommand } from './command.js';
 
 /** Seconds become minutes on a machine that has other things to do. */
@@ -35,6 +40,42 @@ describe('the demo', () => {
     expect(value('positions', 'final-positions')).toBe(0);
     expect(report.rows.filter(({ ok }) => ok === false)).toEqual([]);
     await expectNothingLeft(demo);
+  });
+
+  it('shows every vehicle of a replayed file where it was last, whatever else is in the file', {
+    timeout: BOUND_MS,
+  }, async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'demo-test-'));
+    const path = join(folder, 'pings.ndjson.gz');
+    await writeFile(path, gzipSync(messyPings()));
+    try {
+      const demo = await start(
+        'demo',
+        '--replay',
+        path,
+        '--speed',
+        '200',
+        '--vehicles',
+        '100',
+        '--reads',
+        '500',
+        '--json',
+      );
+      expect(await demo.ended, demo.stderr).toBe(0);
+      const report = JSON.parse(demo.stdout) as Report;
+      const replay = report.rows.filter(({ section }) => section === 'replay').map(({ id, value }) => [id, value]);
+      expect(Object.fromEntries(replay)).toEqual({
+        pings: 2_040,
+        'bad-lines': 10,
+        'future-clocks': 10,
+        'broken-files': 0,
+        'vehicles-compared': 20,
+        'final-positions': 0,
+      });
+      expect(report.problems[0]).toContain(`${path}:`);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('ends in order when it is interrupted, and leaves nothing behind', { timeout: BOUND_MS }, async () => {
@@ -79,6 +120,38 @@ describe('the demo', () => {
     expect(await demo.leftovers()).toEqual([]);
   });
 });
+
+/** 20 vehicles in a hundred steps of ten seconds, out of order, and between them what a replay has to see through. */
+function messyPings(): string {
+  const chance = seededChance(11);
+  const lines: string[] = [];
+  for (let i = 0; i < 2_000; i++) {
+    const t = Date.UTC(2026, 0, 5) + Math.floor(i / 20) * 10_000;
+    const ping = {
+      v: `KA05MJ${1_000 + (i % 20)}`,
+      t,
+      lat: 12 + chance.next(),
+      lon: 77 + chance.next(),
+      kmh: 30,
+      ign: 1,
+    };
+    lines.push(JSON.stringify(ping));
+    if (i % 200 !== 0) continue;
+    lines.push(
+      'garbage {',
+      JSON.stringify({ ...ping, lat: 13.5 }),
+      JSON.stringify({ ...ping, t: t + 1, lat: 0, lon: 0 }),
+      JSON.stringify({ ...ping, t: t + 2, lat: 95 }),
+      JSON.stringify({ ...ping, t: t + 3, kmh: 655.35 }),
+      JSON.stringify({ ...ping, t: Date.UTC(2068, 0, 1) }),
+    );
+  }
+  return lines
+    .map((line) => ({ line, at: chance.next() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ line }) => line)
+    .join('\n');
+}
 
 describe('the options of the demo', () => {
   it.each([

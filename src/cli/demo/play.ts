@@ -46,9 +46,12 @@ const DRAIN_BOUND_MS = 20_000;
 /** L2 is emptied at this share of the run, or after this time when the run has no end. */
 const CLEAR_AT_SHARE = 0.4;
 const CLEAR_AT_MS = 20_000;
+/** A file that ends before that has its reads go on for so long without L2. */
+const AFTER_CLEAR_MS = 3_000;
 /** Within so long after a write was acknowledged, every node must show it. */
 const STALENESS_BOUND_MS = 1_000;
 const PROBLEMS_KEPT = 20;
+const MISMATCHES_SHOWN = 8;
 const TITLE = 'FleetFlow Cache demo';
 
 /** One run on a stage that is set: feeds positions, has the nodes read, shows the figures, and judges at the end. */
@@ -176,6 +179,10 @@ export class Play {
     }
     if (this.#replay === undefined || stop.aborted) return;
     await this.#drain();
+    if (!this.#l2Cleared) {
+      await this.#clearL2();
+      await sleep(AFTER_CLEAR_MS, undefined, { signal: stop }).catch(() => {});
+    }
     onEnd();
   }
 
@@ -286,7 +293,7 @@ export class Play {
       const found = await node.ask({ kind: 'locate', vehicleIds }, DRAIN_BOUND_MS);
       for (const mismatch of this.#oracle.compare(found)) mismatches.push({ ...mismatch, node: node.name });
     }
-    for (const { node, vehicleId, expected, found } of mismatches.slice(0, PROBLEMS_KEPT)) {
+    for (const { node, vehicleId, expected, found } of mismatches.slice(0, MISMATCHES_SHOWN)) {
       this.#complain(
         `${node} shows vehicle ${vehicleId} ${found === undefined ? 'nowhere' : placeText(found)}, it was last ${placeText(expected)}`,
       );

@@ -38,6 +38,8 @@ const SEED = 20_260_101;
 /** A node keeps some of what is read here, not all: otherwise no other level would have work to do. */
 const LOCAL_ENTRIES_PER_VEHICLE = 2;
 const LOCAL_ENTRIES_MAX = 10_000;
+/** Nobody tells a node of the others' writes then: its copies must not be older than the bound on staleness. */
+const LOCAL_TTL_WITHOUT_L2 = 800;
 const WARM_UP_BOUND_MS = 600_000;
 const ANSWER_BOUND_MS = 2_000;
 
@@ -81,13 +83,14 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   const addresses = ports.map((port) => `127.0.0.1:${port}`);
   const secret = randomBytes(24).toString('base64url');
   onProgress(`Starting ${NODES} cache nodes`);
+  const maxEntries = Math.min(LOCAL_ENTRIES_MAX, options.vehicles * LOCAL_ENTRIES_PER_VEHICLE);
   const configs = addresses.map(
     (listen, i): DemoNodeConfig => ({
       name: `node-${i + 1}`,
       cache: {
         city: CITY,
-        local: { maxEntries: Math.min(LOCAL_ENTRIES_MAX, options.vehicles * LOCAL_ENTRIES_PER_VEHICLE) },
-        ...(cluster === undefined ? {} : { redis: { nodes: cluster.addresses } }),
+        local: { maxEntries, ...(cluster === undefined && { ttl: LOCAL_TTL_WITHOUT_L2 }) },
+        ...(cluster !== undefined && { redis: { nodes: cluster.addresses } }),
         peers: { listen, seeds: addresses.filter((address) => address !== listen), secret },
       },
       databaseUrl: postgres.url,
