@@ -12,11 +12,10 @@ import { type Finding, findingOfThrown, firstLine } from './verdict.js';
 
 const subject = await findSubject(process.argv[2] ?? '');
 let servers: RedisServers | undefined;
-let isPlaying = false;
+let stage: Stage | undefined;
 
 process.on('uncaughtException', (thrown: unknown, origin) => {
-  // What happens while nodes are torn down is the doing of whoever tears.
-  if (!isPlaying) return;
+  if (stage === undefined || stage.isTearingDown) return;
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   const name = origin === 'unhandledRejection' ? 'unhandledRejection' : "unhandled 'error'";
   const note = `the process dies: ${name}: ${error.name}: ${firstLine(error.message)}`;
@@ -44,14 +43,13 @@ async function play({ id, shape }: ToHost): Promise<void> {
 async function run(id: string, shape: Shape): Promise<Finding> {
   const scenario = scenarios.find((one) => one.id === id);
   if (scenario === undefined) throw new Error(`There is no scenario ${id}.`);
-  const stage = await Stage.open(subject, shape, () => freshServers(shape !== 'single'));
+  const opened = await Stage.open(subject, shape, () => freshServers(shape !== 'single'));
+  stage = opened;
   try {
-    isPlaying = true;
-    await scenario.run(stage).catch((thrown: unknown) => stage.fail(thrown));
-    return stage.finding;
+    await scenario.run(opened).catch((thrown: unknown) => opened.fail(thrown));
+    return opened.finding;
   } finally {
-    isPlaying = false;
-    await stage.clear();
+    await opened.clear();
   }
 }
 

@@ -52,8 +52,14 @@ export class RedisServers {
   }
 
   async primaryPorts(): Promise<number[]> {
-    if (!(this.#servers instanceof RedisCluster)) return [this.#servers.port];
-    return (await this.#servers.primaries()).map(({ port }) => port);
+    const servers = this.#servers;
+    if (!(servers instanceof RedisCluster)) return [servers.port];
+    let ports: number[] = [];
+    await waitUntil({ what: 'the cluster to know its primaries', boundMs: WHOLE_BOUND_MS }, async () => {
+      ports = (await servers.primaries()).map(({ port }) => port);
+      return ports.length > 0;
+    });
+    return ports;
   }
 
   /** Signals one server, or all. */

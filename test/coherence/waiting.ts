@@ -28,6 +28,22 @@ export async function timeUntil(boundMs: number, isSo: () => boolean | Promise<b
   }
 }
 
+/**
+ * Polls what must be right from some moment on, until it is. Resolves with when the last poll that was wrong began (0
+ * if none was), or with undefined when it was never right within the bound.
+ */
+export async function lastWrongMs(boundMs: number, isRight: () => Promise<boolean>): Promise<number | undefined> {
+  const startedMs = performance.now();
+  let wrongMs = 0;
+  const rightMs = await timeUntil(boundMs, async () => {
+    const askedMs = performance.now() - startedMs;
+    if (await isRight()) return true;
+    wrongMs = askedMs;
+    return false;
+  });
+  return rightMs === undefined ? undefined : wrongMs;
+}
+
 /** 5012 ms as `5,012 ms`. */
 export function said(ms: number): string {
   return `${Math.round(ms).toLocaleString('en-US')} ms`;

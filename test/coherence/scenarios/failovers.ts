@@ -1,4 +1,5 @@
 /** A primary is lost with what it had acknowledged. */
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { readAll, writeAll } from '../bulk-calls.js';
 import { DoomedPrimary } from '../cluster-faults.js';
@@ -22,7 +23,7 @@ const lostWrites: Scenario = {
   title: 'primary killed / frozen / cut off with a client, 200,000 acknowledged writes lost',
   quick: false,
   onCluster: true,
-  limitMs: 300_000,
+  limitMs: 600_000,
   run: async (stage) => {
     for (const outage of ['killed', 'frozen', 'cut off with a client'] as const) {
       await stage.part(outage, () => loseWrites(stage, outage));
@@ -104,7 +105,14 @@ async function lastDisagreement(holders: readonly CacheNode[], reader: CacheNode
 }
 
 async function readEach(cache: CacheNode, keys: readonly string[]): Promise<Read[]> {
-  return Promise.all(keys.map((key) => cache.read(key).catch(() => ({ value: undefined, flagged: true }))));
+  return Promise.all(keys.map((key) => Promise.race([cache.read(key).catch(() => NO_ANSWER), noAnswer()])));
+}
+
+const NO_ANSWER: Read = { value: undefined, flagged: true };
+
+/** What waits for a server that is gone says nothing wrong. */
+function noAnswer(): Promise<Read> {
+  return sleep(BOUND_MS, NO_ANSWER, { ref: false });
 }
 
 function differ(one: Read, other: Read): boolean {

@@ -14,7 +14,7 @@ const stampede: Scenario = {
   id: 'S7',
   title: '4 nodes x 25 callers, cold key; the loading node killed',
   quick: true,
-  limitMs: 90_000,
+  limitMs: 180_000,
   run: async (stage) => {
     await stage.part('cold key', async () => {
       const nodes = await stage.nodes(4);

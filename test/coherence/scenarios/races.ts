@@ -24,6 +24,8 @@ const promotion: Scenario = {
       await a.cache.set(key, 'the-old-value');
       // Some tell the others the value itself; one that was not there then has to ask.
       const b = await stage.node();
+      // Some connect when they are first asked.
+      await b.cache.get(stage.key('other'));
       const hold = b.link.hold('commands');
       const reading = b.cache.get(key);
       reading.catch(() => {});

@@ -19,7 +19,7 @@ const resurrection: Scenario = {
   id: 'S26',
   title: 'delete, then: neighbours evicted, fail over, peer back, recovery queue replayed',
   quick: false,
-  limitMs: 300_000,
+  limitMs: 600_000,
   run: async (stage) => {
     await stage.part('neighbours evicted', () => evictNeighbours(stage));
     await stage.next();
