@@ -1,10 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { demoCommand } from '../../src/cli/demo/demo-command.js';
 import type { Report } from '../../src/cli/demo/report.js';
+import { findFreePort } from '../../src/cli/servers/free-port.js';
 import { seededChance } from '../../src/node/demo/seeded-random.js';
 import { RunningCommand } from './command.js';
 
@@ -113,11 +115,28 @@ describe('the demo', () => {
     expect(demo.stderr).not.toMatch(/^\s+at /m);
   });
 
-  it('names a file to replay that is not there, with exit code 1', { timeout: BOUND_MS }, async () => {
-    const demo = await start('demo', '--replay', '/nowhere/pings.ndjson');
+  it.each([
+    [
+      ['--replay', '/nowhere/pings.ndjson'],
+      /^fleetflow-cache: --replay: \/nowhere\/pings\.ndjson cannot be read \(ENOENT\)$/m,
+    ],
+    [['--json', '/nowhere/report.json'], /^fleetflow-cache: --json: \/nowhere\/report\.json cannot be written/m],
+  ])('names the file of %j that is not there, with exit code 1', { timeout: BOUND_MS }, async (args, complaint) => {
+    const demo = await start('demo', ...args);
     expect(await demo.ended).toBe(1);
-    expect(demo.stderr).toMatch(/^fleetflow-cache: --replay: \/nowhere\/pings\.ndjson cannot be read \(ENOENT\)$/m);
+    expect(demo.stderr).toMatch(complaint);
     expect(await demo.leftovers()).toEqual([]);
+  });
+
+  it('names the port of the page that is in use, before it starts anything', { timeout: BOUND_MS }, async () => {
+    const port = await findFreePort();
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(port, '127.0.0.1', resolve));
+    const demo = await start('demo', '--port', String(port));
+    expect(await demo.ended).toBe(1);
+    taken.close();
+    expect(demo.stderr).toMatch(/^fleetflow-cache: --port: .*in use/m);
+    expect(demo.stdout).not.toContain('Starting');
   });
 });
 

@@ -1,4 +1,6 @@
-import { writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { type Duration, durationMs } from '../../core/duration.js';
 import { listenForInterrupt } from '../interrupt.js';
@@ -53,6 +55,7 @@ A line of a replay file: {"v":"MH12AB1234","t":1761417010000,"lat":18.52,"lon":7
 async function demo(given: Given, version: string): Promise<number> {
   const at = new Date().toISOString();
   const { json } = given;
+  if (typeof json === 'string') await checkWritable(json);
   const screen = openScreen(json === undefined ? process.stdout : process.stderr, json === undefined);
   const interrupt = listenForInterrupt(() => screen.progress('Ending the demo. Once more Ctrl-C ends it at once'));
   // Nobody reads any more (`demo | head`): the demo has lost its purpose.
@@ -79,6 +82,15 @@ async function demo(given: Given, version: string): Promise<number> {
     throw error;
   } finally {
     interrupt.release();
+  }
+}
+
+/** Before the run, not after it. */
+async function checkWritable(path: string): Promise<void> {
+  try {
+    await access(dirname(path), constants.W_OK);
+  } catch (cause) {
+    throw new Error(`--json: ${path} cannot be written: its folder is not there, or closed to us`, { cause });
   }
 }
 

@@ -1,11 +1,15 @@
 import { existsSync } from 'node:fs';
+import { DemoFigures } from '../../node/demo/demo-figures.js';
+import { startHttpServer } from '../../node/http-server.js';
+import { systemClock } from '../../node/system-clock.js';
 import type { Interrupt } from '../interrupt.js';
+import { findFreePorts } from '../servers/free-port.js';
 import type { DemoOptions } from './demo-options.js';
 import { Play, type Played } from './play.js';
 import { checkReplayFile } from './replay-file.js';
 import { type ReportRow, reportRows } from './report.js';
 import type { Screen } from './screen.js';
-import { type Stage, setStage } from './stage.js';
+import { DEMO_CITY, nodeName, type Stage, setStage } from './stage.js';
 import { StopList } from './stop-list.js';
 
 export interface DemoResult {
@@ -15,6 +19,8 @@ export interface DemoResult {
   readonly complete: boolean;
 }
 
+const NODES = 3;
+const TITLE = 'FleetFlow Cache demo';
 const STOP_BOUND_MS = 15_000;
 
 /** Sets the stage, plays, and takes everything down again, whatever happens on the way. */
@@ -26,19 +32,26 @@ export async function runDemo(
   const { signal } = interrupt;
   if (options.replay !== undefined) await checkReplayFile(options.replay);
   const stops = new StopList();
+  const onProgress = (line: string) => screen.progress(line);
+  const addresses = (await findFreePorts(NODES)).map((port) => `127.0.0.1:${port}`);
+  const figures = new DemoFigures({
+    title: TITLE,
+    city: DEMO_CITY,
+    nodes: addresses.map((address, i) => ({ name: nodeName(i), address })),
+    clock: systemClock,
+    onLog: ({ atMs, text }) => screen.log(atMs, text),
+  });
   const pids = new Set<number>();
   let complaints: string[] = [];
   let stage: Stage | undefined;
   let played: Played;
   try {
-    stage = await setStage({
-      vehicles: options.vehicles,
-      stops,
-      signal,
-      onProgress: (line) => screen.progress(line),
-    });
+    // Before all that takes its time: a port that is in use is known at once.
+    const pageUrl = await openPage(figures, options.port, version, stops);
+    onProgress(`The page is on ${pageUrl}`);
+    stage = await setStage({ vehicles: options.vehicles, addresses, stops, signal, onProgress });
     for (const pid of stage.pids()) pids.add(pid);
-    played = await new Play({ options, stage, stops, screen, version, signal }).run();
+    played = await new Play({ options, stage, figures, pageUrl, screen, signal }).run();
     for (const pid of stage.pids()) pids.add(pid);
   } finally {
     screen.progress('Stopping everything');
@@ -47,7 +60,7 @@ export async function runDemo(
   }
   const complete = !signal.aborted;
   const rows = reportRows({
-    figures: played.figures,
+    figures,
     feed: played.feed,
     replay: played.replay,
     mismatches: played.mismatches?.length,
@@ -58,6 +71,22 @@ export async function runDemo(
     foldersLeft: existsSync(stage.folder) ? 1 : 0,
   });
   return { rows, problems: [...played.problems, ...complaints], complete };
+}
+
+async function openPage(figures: DemoFigures, port: number, version: string, stops: StopList): Promise<string> {
+  const server = await startHttpServer({
+    port,
+    field: '--port',
+    clock: systemClock,
+    source: {
+      page: () => figures.page(),
+      stats: () => figures.stats(),
+      health: () => figures.health(),
+      metricsText: () => figures.metricsText(version),
+    },
+  });
+  stops.add('the page', () => server.close());
+  return server.url;
 }
 
 function isAlive(pid: number): boolean {

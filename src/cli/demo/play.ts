@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DemoFigures } from '../../node/demo/demo-figures.js';
+import type { DemoFigures } from '../../node/demo/demo-figures.js';
 import type { PositionReport } from '../../node/demo/protocol.js';
 import { seededChance } from '../../node/demo/seeded-random.js';
-import { startHttpServer } from '../../node/http-server.js';
-import { systemClock } from '../../node/system-clock.js';
 import type { DemoOptions } from './demo-options.js';
 import { type FeedCounts, Feeder } from './feeder.js';
 import { feedSimulation, Replay, type Sink } from './feeds.js';
@@ -14,22 +12,20 @@ import type { ReplayCounts } from './report.js';
 import type { Screen } from './screen.js';
 import { Simulation } from './simulation.js';
 import { clearL2, type Stage } from './stage.js';
-import type { StopList } from './stop-list.js';
 import { renderTable } from './table.js';
 
 export interface PlayParts {
   readonly options: DemoOptions;
   readonly stage: Stage;
-  readonly stops: StopList;
+  readonly figures: DemoFigures;
+  readonly pageUrl: string;
   readonly screen: Screen;
-  readonly version: string;
   /** Aborted when the run is to end before its time. */
   readonly signal: AbortSignal;
 }
 
 /** What came of a run. */
 export interface Played {
-  readonly figures: DemoFigures;
   readonly feed: FeedCounts;
   readonly replay: ReplayCounts | undefined;
   readonly mismatches: readonly (Mismatch & { readonly node: string })[] | undefined;
@@ -52,7 +48,6 @@ const AFTER_CLEAR_MS = 3_000;
 const STALENESS_BOUND_MS = 1_000;
 const PROBLEMS_KEPT = 20;
 const MISMATCHES_SHOWN = 8;
-const TITLE = 'FleetFlow Cache demo';
 
 /** One run on a stage that is set: feeds positions, has the nodes read, shows the figures, and judges at the end. */
 export class Play {
@@ -76,15 +71,9 @@ export class Play {
   #ending = false;
 
   constructor(parts: PlayParts) {
-    const { options, stage, screen } = parts;
+    const { options, stage } = parts;
     this.#parts = parts;
-    this.#figures = new DemoFigures({
-      title: TITLE,
-      city: 'mumbai',
-      nodes: stage.nodes.map(({ name }, i) => ({ name, address: stage.addresses[i] ?? '' })),
-      clock: systemClock,
-      onLog: ({ atMs, text }) => screen.log(atMs, text),
-    });
+    this.#figures = parts.figures;
     this.#feeder = new Feeder({
       targets: stage.nodes.map((node) => ({
         get alive() {
@@ -108,7 +97,6 @@ export class Play {
   /** Plays until the time is over, the replayed file ends, or it is told to end; judges only what was played out. */
   async run(): Promise<Played> {
     const { options, stage, signal } = this.#parts;
-    const pageUrl = await this.#openPage();
     for (const node of stage.nodes) {
       void node.ended.then(() => this.#nodeEnded(node.name, node.log));
     }
@@ -118,7 +106,7 @@ export class Play {
     const ended = new AbortController();
     const stop = AbortSignal.any([signal, ended.signal]);
     const feeding = this.#feed(stop, () => ended.abort());
-    const showing = this.#show(pageUrl, stop);
+    const showing = this.#show(stop);
     if (options.forMs !== undefined) {
       void sleep(options.forMs, undefined, { signal: stop }).then(
         () => ended.abort(),
@@ -133,7 +121,6 @@ export class Play {
     await this.#sample();
     for (const { reads } of this.#figures.samples) for (const error of reads.errors) this.#complain(error);
     return {
-      figures: this.#figures,
       feed: this.#feeder.counts,
       replay: this.#replay && {
         pings: this.#replay.pings,
@@ -146,24 +133,6 @@ export class Play {
       nodesLost: this.#nodesLost,
       problems: [...this.#problems, ...(this.#replay?.complaints ?? [])],
     };
-  }
-
-  async #openPage(): Promise<string> {
-    const { options, stops, version } = this.#parts;
-    const figures = this.#figures;
-    const server = await startHttpServer({
-      port: options.port,
-      field: '--port',
-      clock: systemClock,
-      source: {
-        page: () => figures.page(),
-        stats: () => figures.stats(),
-        health: () => figures.health(),
-        metricsText: () => figures.metricsText(version),
-      },
-    });
-    stops.add('the page', () => server.close());
-    return server.url;
   }
 
   async #feed(stop: AbortSignal, onEnd: () => void): Promise<void> {
@@ -187,8 +156,8 @@ export class Play {
   }
 
   /** Asks the nodes each second how they are, and shows it, until the end; empties L2 on the way. */
-  async #show(pageUrl: string, stop: AbortSignal): Promise<void> {
-    const { options, stage, screen } = this.#parts;
+  async #show(stop: AbortSignal): Promise<void> {
+    const { options, stage, screen, pageUrl } = this.#parts;
     const clearAtMs = options.forMs === undefined ? CLEAR_AT_MS : options.forMs * CLEAR_AT_SHARE;
     for (let second = 1; !stop.aborted; second++) {
       const nextMs = this.#startedMs + second * SECOND_MS - performance.now();

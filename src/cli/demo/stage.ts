@@ -3,7 +3,6 @@ import { DemoDatabase } from '../../node/demo/demo-database.js';
 import { type DemoFleet, makeDemoFleet } from '../../node/demo/demo-fleet.js';
 import { startDemoRoutes } from '../../node/demo/demo-routes.js';
 import type { DemoNodeConfig } from '../../node/demo/protocol.js';
-import { findFreePorts } from '../servers/free-port.js';
 import { startPostgres } from '../servers/postgres.js';
 import { type RedisCluster, startRedisCluster } from '../servers/redis-cluster.js';
 import { connectTo } from '../servers/redis-node.js';
@@ -14,6 +13,8 @@ import type { StopList } from './stop-list.js';
 
 export interface StageOptions {
   readonly vehicles: number;
+  /** `127.0.0.1:port` of each node. */
+  readonly addresses: readonly string[];
   readonly stops: StopList;
   readonly signal: AbortSignal;
   readonly onProgress: (line: string) => void;
@@ -27,13 +28,12 @@ export interface Stage {
   readonly cluster: RedisCluster | undefined;
   readonly database: DemoDatabase;
   readonly nodes: readonly NodeProcess[];
-  readonly addresses: readonly string[];
   /** Of every process that was started, those of Redis as they are now. */
   pids(): number[];
 }
 
-const NODES = 3;
-const CITY = 'mumbai';
+/** Where the nodes are; the vehicles are everywhere. */
+export const DEMO_CITY = 'mumbai';
 const SEED = 20_260_101;
 /** A node keeps some of what is read here, not all: otherwise no other level would have work to do. */
 const LOCAL_ENTRIES_PER_VEHICLE = 2;
@@ -43,9 +43,13 @@ const LOCAL_TTL_WITHOUT_L2 = 800;
 const WARM_UP_BOUND_MS = 600_000;
 const ANSWER_BOUND_MS = 2_000;
 
+export function nodeName(index: number): string {
+  return `node-${index + 1}`;
+}
+
 /** Starts the servers, fills the database and starts the nodes. What it has started, `stops` knows, also if it fails. */
 export async function setStage(options: StageOptions): Promise<Stage> {
-  const { stops, signal, onProgress } = options;
+  const { addresses, stops, signal, onProgress } = options;
   const fleet = makeDemoFleet({ vehicles: options.vehicles, seed: SEED });
   const workspace = await createWorkspace();
   stops.add('the folder', () => workspace.remove());
@@ -79,16 +83,14 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   onProgress(`Made the tables (${migrations.length} migrations), entering ${fleet.vehicles.length} vehicles`);
   await database.seed(fleet, () => {});
 
-  const ports = await findFreePorts(NODES);
-  const addresses = ports.map((port) => `127.0.0.1:${port}`);
   const secret = randomBytes(24).toString('base64url');
-  onProgress(`Starting ${NODES} cache nodes`);
+  onProgress(`Starting ${addresses.length} cache nodes`);
   const maxEntries = Math.min(LOCAL_ENTRIES_MAX, options.vehicles * LOCAL_ENTRIES_PER_VEHICLE);
   const configs = addresses.map(
     (listen, i): DemoNodeConfig => ({
-      name: `node-${i + 1}`,
+      name: nodeName(i),
       cache: {
-        city: CITY,
+        city: DEMO_CITY,
         local: { maxEntries, ...(cluster === undefined && { ttl: LOCAL_TTL_WITHOUT_L2 }) },
         ...(cluster !== undefined && { redis: { nodes: cluster.addresses } }),
         peers: { listen, seeds: addresses.filter((address) => address !== listen), secret },
@@ -109,7 +111,6 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     cluster,
     database,
     nodes,
-    addresses,
     pids: () => [
       ...nodes.map(({ pid }) => pid),
       ...(cluster?.nodes.map(({ pid }) => pid) ?? []),

@@ -71,7 +71,7 @@ export class DemoFigures {
       this.#nodes.set(name, {
         name,
         address,
-        ok: true,
+        ok: false,
         baseline: undefined,
         sample: undefined,
         takenAtMs: 0,
