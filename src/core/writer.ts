@@ -110,7 +110,8 @@ export class Writer {
 
   /**
    * A set is dated early, so that no later delete can miss it, and so a delete that another node acknowledged a
-   * moment before may seem to come after it. The set is still under way: it is issued once more, after that delete.
+   * moment before may seem to come after it. As far as the clocks can be wrong about that, the set is issued once more,
+   * after that delete. One that was issued for certain before the delete stays refused.
    */
   async #issueAgain(
     refused: readonly number[],
@@ -118,16 +119,24 @@ export class Writer {
     outcomes: LevelOutcome[][],
     call: Call,
   ): Promise<void> {
-    const { tiers, hlc } = this.#parts;
+    const { tiers, hlc, clock } = this.#parts;
     const keys = refused.map((i) => (writes[i] as Write).key);
-    const known = (await Promise.all(tiers.map((tier) => tier.read(keys, call)))).flat();
-    for (const one of known) if (one.kind === 'found') hlc.follow(one.entry.fence);
-    const again = refused.map((i) => {
+    const known = await Promise.all(tiers.map((tier) => tier.read(keys, call)));
+    // Dated a whole interval early here, and a whole one late there, each up to half of one off; and whole milliseconds.
+    const reachMs = 4 * clock.uncertaintyMs() + 3;
+    const again = refused.filter((i, nth) => {
+      const { fillStart } = (writes[i] as Write).entry;
+      const fences = known.flatMap((found) => (found[nth]?.kind === 'found' ? [found[nth].entry.fence] : []));
+      if (fences.some(({ ms }) => ms - fillStart.ms > reachMs)) return false;
+      for (const fence of fences) hlc.follow(fence);
+      return true;
+    });
+    const issued = again.map((i) => {
       const write = writes[i] as Write;
       return { ...write, entry: { ...write.entry, fillStart: hlc.early() } };
     });
-    const second = await this.#writeOnce(again, call);
-    refused.forEach((i, nth) => {
+    const second = await this.#writeOnce(issued, call);
+    again.forEach((i, nth) => {
       outcomes[i] = second[nth] as LevelOutcome[];
     });
   }
@@ -243,12 +252,12 @@ interface LevelOutcome {
   readonly queued?: boolean;
 }
 
-/** Whether a level refused a set though what it keeps is older data: there was a delete. */
+/** Whether a level refused a set though it keeps no newer data: there was a delete. */
 function isFenced({ entry, mode }: Write, outcomes: readonly LevelOutcome[]): boolean {
   if (mode !== 'set' || entry.kind === 'tombstone') return false;
   return outcomes.some(
     ({ outcome }) =>
-      outcome.kind === 'superseded' && outcome.by !== undefined && compareVersions(outcome.by, entry.version) < 0,
+      outcome.kind === 'superseded' && outcome.by !== undefined && compareVersions(outcome.by, entry.version) <= 0,
   );
 }
 

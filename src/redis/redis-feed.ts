@@ -203,6 +203,8 @@ export class RedisFeed implements Feed {
       const lost = this.#missingFrom(stored);
       if (lost.length > 0) await waitWithin(clock, call, 'the floors', this.#write(lost, call));
     } catch (thrown) {
+      // Nothing is vouched for until they have been read: what was missed may concern every partition.
+      this.#knownSinceMs[FLOORS_STREAM] = 0;
       // The next probe is a gap then, which brings us here again.
       this.#subscriptions?.distrust(FLOORS_STREAM);
       onError(toError(thrown), connections.ownerOf(layout.floors.slot) ?? 'floors');

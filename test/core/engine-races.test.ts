@@ -263,3 +263,29 @@ it('a deleted value does not come back from a level that missed the delete', asy
   local.drop(key);
   expect(await cache.get(key)).toBe('current');
 });
+
+describe('a set just after a delete on another node', () => {
+  it('is stored, though by the clocks it might have come before', async () => {
+    const shared = sharedLevels();
+    shared.clock.uncertainMs = 5;
+    const [a, b] = [startNode(shared), startNode(shared, { origin: 2 })];
+    await a.cache.set(key, 'old');
+    await a.cache.delete(key);
+    expect(await b.cache.set(key, 'new')).toMatchObject({ local: 'stored', distributed: 'stored', peer: 'stored' });
+    expect(await a.cache.get(key)).toBe('new');
+    expect(await b.cache.get(key)).toBe('new');
+  });
+
+  it('stays refused when it was issued for certain before the delete, and only came late', async () => {
+    const shared = sharedLevels();
+    const [a, b] = [startNode(shared), startNode(shared, { origin: 2 })];
+    const hold = shared.l2.hold('before write');
+    const late = b.cache.set(key, 'late', { deadline: 1_000 });
+    await shared.clock.advanceSettled(500);
+    await a.cache.delete(key);
+    hold.release();
+    expect(await late).toMatchObject({ distributed: 'superseded' });
+    expect(await a.cache.get(key)).toBeUndefined();
+    expect(await b.cache.get(key)).toBeUndefined();
+  });
+});

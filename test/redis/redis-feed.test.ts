@@ -247,4 +247,21 @@ describe('the floors in Redis', () => {
     expect(model.list()[0]?.scope).toBe('all');
     expect(await keptIn(subject.prefix)).toEqual(sorted(model.list()));
   });
+
+  it('are not vouched for while they cannot be read, nor is anything that they may concern', async () => {
+    const subject = await open([inject('redisSingle')]);
+    const server = await openServer();
+    await server.sendCommand(['SET', `${subject.prefix}{floors}!floors`, 'nonsense']);
+    await server.sendCommand(['SET', `${subject.prefix}{floors}!seq`, '9:lost']);
+    await soon('a failed reading of the floors', () =>
+      subject.errors.some(({ error }) => /WRONGTYPE/.test(error.message)),
+    );
+    const failedAtMs = systemClock.monotonicMs();
+    subject.known.clear();
+    const again = () => subject.errors.filter(({ error }) => /WRONGTYPE/.test(error.message)).length >= 4;
+    await soon('three more failed readings', again);
+    expect([...subject.known.values()].filter((sinceMs) => sinceMs > failedAtMs)).toEqual([]);
+    await server.sendCommand(['DEL', `${subject.prefix}{floors}!floors`]);
+    await soon('all to be vouched for again', () => subject.known.size === PARTITIONS);
+  });
 });
