@@ -2,7 +2,7 @@
 import { arch, cpus, totalmem } from 'node:os';
 import type { Scenario } from './scenario.js';
 import type { Shape } from './subject.js';
-import type { Finding, Verdict } from './verdict.js';
+import { type Finding, type Verdict, worstMeasure } from './verdict.js';
 
 /** All runs of one scenario by one subject in one shape. */
 export interface Played {
@@ -82,7 +82,7 @@ export function rowsOf(played: readonly Played[]): Row[] {
   return played.map((one) => {
     const { scenario, subject, version, shape, runs } = one;
     const verdict = verdictOf(one);
-    const worst = runs.flatMap(({ measure }) => measure ?? []).sort((a, b) => b.value - a.value)[0];
+    const worst = worstMeasure(runs);
     const held = runs.filter((run) => run.verdict === 'ok').length;
     const counted = verdict === 'ok' && worst !== undefined ? worst : { value: held, unit: `of ${runs.length} runs` };
     const note = runs.find((run) => run.verdict === verdict)?.note ?? '';

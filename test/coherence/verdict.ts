@@ -46,8 +46,14 @@ export function joinFindings(parts: readonly (readonly [name: string, finding: F
   const verdict = has('FAIL') ? 'FAIL' : has('ok') ? 'ok' : 'n/a';
   const told = verdict === 'ok' ? parts : parts.filter(([, finding]) => finding.verdict !== 'ok');
   const note = told.map(([name, finding]) => (name === '' ? '' : `${name}: `) + sayPart(finding)).join('; ');
-  const measure = parts.find(([, finding]) => finding.measure !== undefined)?.[1].measure;
-  return { verdict, note, measure };
+  return { verdict, note, measure: worstMeasure(parts.map(([, finding]) => finding)) };
+}
+
+/** The largest of the numbers that the first one can be compared with. */
+export function worstMeasure(findings: readonly Finding[]): Measure | undefined {
+  const measures = findings.flatMap(({ measure }) => measure ?? []);
+  const comparable = measures.filter(({ unit }) => unit === measures[0]?.unit);
+  return comparable.sort((a, b) => b.value - a.value)[0];
 }
 
 function sayPart({ verdict, note }: Finding): string {

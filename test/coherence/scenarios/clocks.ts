@@ -51,7 +51,7 @@ async function invalidatedEverywhere(
     const tookMs = await timeUntil(WATCHED_MS, async () => (await cache.getOrLoad(key, load, options)) === 'new');
     expectThat(tookMs !== undefined && tookMs <= BOUND_MS, 'not invalidated');
   }
-  return `invalidated, ${loads} loads`;
+  return `invalidated, ${loads} ${loads === 1 ? 'load' : 'loads'}`;
 }
 
 const disorder: Scenario = {
