@@ -19,6 +19,8 @@ export interface Answer {
   readonly stale: boolean;
   /** A stale copy was served without asking the source: ask it behind the caller's back. */
   readonly revalidate: boolean;
+  /** A rung that was asked could not answer: it may have something newer. */
+  readonly unsure: boolean;
   /** The rungs that lack it, and so may be given it: by their own word, or because nearer ones know it as deleted. */
   readonly missed: readonly Rung[];
   /** Why rungs could not answer, in order; the last is the source's when it failed. */
@@ -229,6 +231,7 @@ function finish(one: Climb, parts: LadderParts): Answer {
     value: answer?.value,
     stale: one.revalidate || one.standIn || rescued !== undefined,
     revalidate: one.revalidate,
+    unsure: one.unsure,
     missed: one.missed,
     errors: one.errors,
   };

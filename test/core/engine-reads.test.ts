@@ -32,6 +32,20 @@ describe('get', () => {
     expect(l2.asked).toEqual(['read k', 'read j']);
   });
 
+  it('keeps nothing in its own memory of what a farther level says while a nearer one, that may know better, is out', async () => {
+    for (const trouble of [{ failing: new Error('out') }, { skipping: 'breaker-open' as const }]) {
+      const { cache, clock, l2, l3 } = startNode();
+      l2.entries.set('k', valueEntry(at(-1)));
+      l3.entries.set('k', valueEntry(at(-5)));
+      Object.assign(l2, trouble);
+      expect(await cache.get('k')).toBe(`value ${at(-5)}`);
+      await clock.advanceSettled(0);
+      Object.assign(l2, { failing: undefined, skipping: undefined });
+      expect(cache.peek('k')).toBeUndefined();
+      expect(await cache.get('k')).toBe(`value ${at(-1)}`);
+    }
+  });
+
   it('keeps what remains of the TTL when it promotes (S6)', async () => {
     const { cache, clock, l3, l2 } = startNode();
     l3.entries.set('k', valueEntry(at(-5), { freshUntilMs: at(2_000) }));
