@@ -4,7 +4,7 @@ import type { Floors } from './floors.js';
 import { compareHlc, HLC_ZERO, type Hlc, laterHlc } from './hlc.js';
 import type { Level, Outcome } from './outcome.js';
 import type { Recorder } from './recorder.js';
-import type { Rung } from './tier.js';
+import type { Rung, Serves } from './tier.js';
 import { compareVersions } from './version.js';
 
 /** What the ladder came back with for one key. */
@@ -99,6 +99,7 @@ export async function climb(
     const outcomes = await rung.read(
       open.map((one) => one.key),
       call,
+      servesAny(open, parts),
     );
     parts.recorder.duration(`get:${rung.level}`, parts.monotonicMs() - startedMs);
     for (let i = 0; i < open.length; i++) {
@@ -109,6 +110,16 @@ export async function climb(
     }
   }
   return climbs.map((one) => finish(one, parts));
+}
+
+function servesAny(open: readonly Climb[], parts: LadderParts): Serves {
+  let byKey: Map<string, Climb> | undefined;
+  return (key, entry) => {
+    byKey ??= new Map(open.map((one) => [one.key, one]));
+    const one = byKey.get(key);
+    if (one === undefined || entry.kind === 'tombstone' || isOutdated(one, entry)) return false;
+    return freshness(entry, parts.wallMs()) === 'fresh' && parts.floors.passes(key, entry);
+  };
 }
 
 function start(key: string, held: Held | undefined): Climb {

@@ -3,14 +3,15 @@ import type { Hlc } from './hlc.js';
 
 /**
  * What an office says to the wish to load a key.
- * - `granted`: load it, then fill the entry, or release the lease.
+ * - `granted`: load it, then fill the entry, or release the lease. `occupied`: there is a fresh entry, which may have
+ *   come since the levels were read; look at it before loading.
  * - `busy`: somebody else in the city is loading it. `ended` resolves when that may be over, at the latest when the
  *   lease runs out or the call does; it never rejects, and it does not miss an end that comes before it is awaited.
  * - `filled`: somebody filled it since; read it again.
  * - `unavailable`: the office cannot be asked.
  */
 export type LeaseAnswer =
-  | { readonly kind: 'granted' }
+  | { readonly kind: 'granted'; readonly occupied?: boolean }
   | { readonly kind: 'busy'; readonly ended: Promise<void> }
   | { readonly kind: 'filled' }
   | { readonly kind: 'unavailable' };

@@ -2,13 +2,13 @@ import { type Call, deadlineError, remainingMs, sliceCall, waitWithin } from './
 import type { Clock } from './clock.js';
 import { CacheError, toError } from './errors.js';
 import type { Hlc, HybridClock } from './hlc.js';
-import { LEASE_MS, type LeaseOffice, type LeaseToken } from './lease.js';
+import { LEASE_MS, type LeaseAnswer, type LeaseOffice, type LeaseToken } from './lease.js';
 import type { LoadFailures } from './load-failures.js';
 import type { LoadedEntries } from './loaded-entries.js';
 import type { Loader } from './loader.js';
 import { MISS, type Outcome } from './outcome.js';
 import type { Tally } from './tally.js';
-import type { Rung } from './tier.js';
+import type { Rung, Serves, Write } from './tier.js';
 
 /** Lets a bounded number of loads run at a time; the others wait in order, within their deadlines. */
 export interface LoadGate {
@@ -25,6 +25,8 @@ export interface LoadParts {
   readonly leases: LeaseOffice;
   /** Reads what others may have filled since: from the level whose leases they are. */
   reread(keys: readonly string[], call: Call): Promise<readonly Outcome[]>;
+  /** Fills that level. Never rejects. */
+  fill(writes: readonly Write[], call: Call): Promise<unknown>;
 }
 
 /** How often a key that others are loading is waited for. After that we load it ourselves. */
@@ -64,7 +66,7 @@ export class LoadRung implements Rung {
     this.#token = token;
   }
 
-  async read(keys: readonly string[], whole: Call): Promise<readonly Outcome[]> {
+  async read(keys: readonly string[], whole: Call, serves: Serves = () => true): Promise<readonly Outcome[]> {
     const { failures, clock } = this.#parts;
     // What is left is for a stale copy to stand in, before the callers' own deadlines.
     const call = sliceCall(clock, whole, remainingMs(clock, whole) * SOURCE_SHARE);
@@ -75,7 +77,7 @@ export class LoadRung implements Rung {
       return error === undefined;
     });
     for (let waits = 0; open.length > 0; waits++) {
-      open = await this.#round(open, call, waits < WAITS_MAX, outcomes);
+      open = await this.#round(open, call, waits < WAITS_MAX, outcomes, serves);
     }
     return keys.map((key) => outcomes.get(key) ?? MISS);
   }
@@ -93,15 +95,19 @@ export class LoadRung implements Rung {
     call: Call,
     mayWait: boolean,
     outcomes: Map<string, Outcome>,
+    serves: Serves,
   ): Promise<string[]> {
-    const { leases, clock, reread } = this.#parts;
+    const { leases, clock } = this.#parts;
     const answers = await leases.acquire(keys, this.#token, this.#since, sliceCall(clock, call, LEASE_MS));
-    const isOurs = (i: number) => answers[i]?.kind !== 'filled' && (answers[i]?.kind !== 'busy' || !mayWait);
-    const ours = keys.filter((_, i) => isOurs(i));
+    const isOurs = (i: number) => !mayWait || (answers[i]?.kind !== 'filled' && answers[i]?.kind !== 'busy');
+    const occupied = keys.filter((_, i) => isOccupied(answers[i]));
+    const unserved = await this.#look(occupied, call, outcomes, serves);
+    if (unserved.length < occupied.length) this.release(occupied.filter((key) => outcomes.has(key)));
+    const ours = keys.filter((key, i) => isOurs(i) && !outcomes.has(key));
     const others = keys.filter((_, i) => !isOurs(i));
     const ends = answers.map((answer) => (answer.kind === 'busy' ? answer.ended : undefined));
     const [loaded] = await Promise.all([
-      ours.length > 0 ? this.#load(ours, call) : undefined,
+      ours.length > 0 ? this.#load(ours, call, others.length > 0) : undefined,
       others.length > 0 ? Promise.all(ends) : undefined,
     ]);
     for (const key of ours) outcomes.set(key, loadedOutcome(loaded, key));
@@ -111,18 +117,26 @@ export class LoadRung implements Rung {
       for (const key of others) outcomes.set(key, { kind: 'failed', error });
       return [];
     }
-    const found = await reread(others, call);
-    return others.filter((key, i) => {
+    return this.#look(others, call, outcomes, serves);
+  }
+
+  /** Reads what others may have filled. @returns the keys for which nothing was found that may be the answer */
+  async #look(keys: readonly string[], call: Call, outcomes: Map<string, Outcome>, serves: Serves): Promise<string[]> {
+    if (keys.length === 0) return [];
+    const found = await this.#parts.reread(keys, call);
+    return keys.filter((key, i) => {
       const outcome = found[i];
-      if (outcome?.kind !== 'found' || !this.#entries.isNews(key, outcome.entry)) return true;
+      if (outcome?.kind !== 'found' || !this.#entries.isNews(key, outcome.entry) || !serves(key, outcome.entry)) {
+        return true;
+      }
       outcomes.set(key, outcome);
       return false;
     });
   }
 
   /** What the source said, as entries; or the error that it, or the wait for it, ended in. */
-  async #load(keys: readonly string[], call: Call): Promise<Map<string, Outcome> | Error> {
-    const { clock, gate, tally } = this.#parts;
+  async #load(keys: readonly string[], call: Call, fillNow: boolean): Promise<Map<string, Outcome> | Error> {
+    const { clock, gate, tally, fill } = this.#parts;
     const stop = new AbortController();
     const cancel = clock.schedule(remainingMs(clock, call), () => stop.abort(deadlineError('the source')));
     const stopRenewing = this.#keepRenewing(keys, call);
@@ -131,6 +145,8 @@ export class LoadRung implements Rung {
       const outcomes = await waitWithin(clock, call, 'the source', work);
       const unfilled = keys.filter((key) => outcomes.get(key)?.kind !== 'found');
       if (unfilled.length > 0) this.release(unfilled);
+      // Two batches that wait for each other's keys would otherwise both wait until the leases run out.
+      if (fillNow) await fill(fillsOf(outcomes), sliceCall(clock, call, LEASE_MS));
       return outcomes;
     } catch (thrown) {
       tally.loadErrors += 1;
@@ -189,6 +205,16 @@ export class LoadRung implements Rung {
     again();
     return () => cancel();
   }
+}
+
+function isOccupied(answer: LeaseAnswer | undefined): boolean {
+  return answer?.kind === 'granted' && answer.occupied === true;
+}
+
+function fillsOf(outcomes: ReadonlyMap<string, Outcome>): Write[] {
+  return [...outcomes].flatMap(([key, outcome]): Write[] =>
+    outcome.kind === 'found' ? [{ key, entry: outcome.entry, mode: 'fill' }] : [],
+  );
 }
 
 function loadedOutcome(loaded: Map<string, Outcome> | Error | undefined, key: string): Outcome {

@@ -89,6 +89,7 @@ export class Reader {
       failures: new LoadFailures(parts.loadFailureMs),
       // The nearest tier is the one whose leases they are.
       reread: async (keys, call) => parts.tiers[0]?.read(keys, call) ?? [],
+      fill: async (writes, call) => parts.tiers[0]?.write(writes, call),
     };
   }
 

@@ -8,8 +8,11 @@ import type { Level, Outcome, WriteOutcome } from './outcome.js';
  */
 export interface Rung {
   readonly level: Level;
-  read(keys: readonly string[], call: Call): Promise<readonly Outcome[]>;
+  read(keys: readonly string[], call: Call, serves?: Serves): Promise<readonly Outcome[]>;
 }
+
+/** Whether an entry may be the answer for a key, by all that was asked so far: the source has a look before it loads. */
+export type Serves = (key: string, entry: Entry) => boolean;
 
 /** One entry to keep; a delete is a tombstone in mode `set`. */
 export interface Write {

@@ -10,8 +10,8 @@ import { ANNOUNCE, makeScript } from './scripts.js';
  * than the reading; offsets and order as in the script that writes entries.
  *
  * KEYS: the entries, then their leases. ARGV: token, reading, now (ms since the epoch), life of a lease in ms.
- * Replies, for each key, with 0 when the lease is granted, -1 when the entry was filled, else with the ms that
- * somebody else's lease has left.
+ * Replies, for each key, with 0 when the lease is granted, -2 when it is and a reader would see a fresh entry, -1 when
+ * that was filled later, else with the ms that somebody else's lease has left.
  */
 export const LEASE = makeScript(`
 local call, sub, byte = redis.call, string.sub, string.byte
@@ -22,8 +22,11 @@ for at = 1, count do
   local leaseKey, reply = KEYS[at + count], 0
   local cur = call('GETRANGE', KEYS[at], 0, 89)
   local filled = sub(cur, 41, 56)
-  if #cur == 90 and byte(cur, 73) == 1 and byte(cur, 74) < 2 and filled > sub(cur, 57, 72) and filled > since
+  if #cur == 90 and byte(cur, 73) == 1 and byte(cur, 74) < 2 and filled > sub(cur, 57, 72)
     and struct.unpack('>d', sub(cur, 83, 90)) > now then
+    reply = -2
+  end
+  if reply == -2 and filled > since then
     reply = -1
   elseif not call('SET', leaseKey, '0' .. since .. token, 'PX', life, 'NX') then
     if sub(call('GET', leaseKey), 18) == token then

@@ -29,6 +29,7 @@ const TICK_MS = 5;
 const ANSWER_BOUND_MS = 500;
 
 const GRANTED: LeaseAnswer = Object.freeze({ kind: 'granted' });
+const OCCUPIED: LeaseAnswer = Object.freeze({ kind: 'granted', occupied: true });
 const FILLED: LeaseAnswer = Object.freeze({ kind: 'filled' });
 const UNAVAILABLE: LeaseAnswer = Object.freeze({ kind: 'unavailable' });
 
@@ -124,6 +125,7 @@ export class RedisLeases implements LeaseOffice {
     }
     wait.cancel();
     if (reply === 0) return GRANTED;
+    if (reply === -2) return OCCUPIED;
     return reply === -1 ? FILLED : UNAVAILABLE;
   }
 }
