@@ -114,6 +114,15 @@ describe('a terminal', () => {
     expect(terminal.text.replace(/\d+\.\d/, 'TIME')).toBe('\x1b[1F\x1b[J   TIME s  something\ntable\n');
   });
 
+  it('keeps the last table above what is printed after it', () => {
+    const { terminal, screen } = open(30);
+    screen.draw(() => ['table']);
+    terminal.text = '';
+    screen.leaveTable();
+    screen.progress('the end');
+    expect(terminal.text.replace(/\d+\.\d/, 'TIME')).toBe('   TIME s  the end\n');
+  });
+
   it('gets no more lines than it has room to draw over', () => {
     const { terminal, screen } = open(3);
     screen.draw(() => ['one', 'two', 'three', 'four']);

@@ -54,6 +54,7 @@ export async function runDemo(
     played = await new Play({ options, stage, figures, pageUrl, screen, signal }).run();
     for (const pid of stage.pids()) pids.add(pid);
   } finally {
+    screen.leaveTable();
     screen.progress('Stopping everything');
     complaints = await stops.run(STOP_BOUND_MS);
     for (const complaint of complaints) screen.progress(complaint);

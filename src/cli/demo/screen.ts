@@ -12,6 +12,8 @@ export interface Screen {
   log(atMs: number, text: string): void;
   /** The figures of this second. */
   draw(render: (width: number, paint: Paint) => readonly string[]): void;
+  /** The last figures stay where they are; what is printed from now on comes below them. */
+  leaveTable(): void;
 }
 
 const DEFAULT_WIDTH = 100;
@@ -36,6 +38,8 @@ class LineScreen implements Screen {
   }
 
   draw(_render: (width: number, paint: Paint) => readonly string[]): void {}
+
+  leaveTable(): void {}
 
   protected line(text: string): void {
     this.#output.write(`${text}\n`);
@@ -79,6 +83,10 @@ export class LiveScreen extends LineScreen {
     const lines = render(columns, this.#paint).slice(0, Math.max(1, rows - 1));
     this.#terminal.write(`${this.#toTop()}${lines.map((line) => `${line}\x1b[K\n`).join('')}\x1b[J`);
     this.#drawn = lines;
+  }
+
+  override leaveTable(): void {
+    this.#drawn = [];
   }
 
   #above(print: () => void): void {
