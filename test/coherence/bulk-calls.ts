@@ -1,6 +1,6 @@
 /** Many keys, a moderate number at a time: what a scenario is about is not how much a busy machine can take at once. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CacheNode, Told } from './subject.js';
+import type { CacheNode, KeepOptions, Told } from './subject.js';
 import { NotExpressible } from './verdict.js';
 
 const AT_ONCE = 100;
@@ -11,6 +11,18 @@ export async function readAll(cache: CacheNode, keys: readonly string[]): Promis
   const values: unknown[] = [];
   for (const some of chunks(keys)) values.push(...(await Promise.all(some.map((key) => cache.get(key)))));
   return values;
+}
+
+/** Reads what is there by the way that takes it into this process's memory; with some, plain reading does not. */
+export async function promoteAll(
+  cache: CacheNode,
+  keys: readonly string[],
+  value: unknown,
+  options: KeepOptions | undefined,
+): Promise<void> {
+  for (const some of chunks(keys)) {
+    await Promise.all(some.map((key) => cache.getOrLoad(key, async () => value, options)));
+  }
 }
 
 /** Writes until every write is acknowledged: what was refused promises nothing. */

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findFreePort } from '../../src/cli/servers/free-port.js';
-import { readAll } from './bulk-calls.js';
+import { promoteAll, readAll } from './bulk-calls.js';
 import { Link } from './link.js';
 import { NodeProcess } from './node-process.js';
 import type { RedisServers } from './redis-servers.js';
-import type { CacheNode, NodeSettings, Shape, Subject } from './subject.js';
+import type { CacheNode, KeepOptions, NodeSettings, Shape, Subject } from './subject.js';
 import { type Finding, findingOf, findingOfThrown, type Held, joinFindings } from './verdict.js';
 import { expectThat, reached, timeUntil } from './waiting.js';
 
@@ -72,7 +72,8 @@ export class Stage {
    * Reads keys until the node answers them from its own memory: only then can it be wrong about them later. One that
    * never does (it has no such memory) is let go on after a while.
    */
-  async holds(cache: CacheNode, keys: readonly string[], value: unknown): Promise<void> {
+  async holds(cache: CacheNode, keys: readonly string[], value: unknown, options?: KeepOptions): Promise<void> {
+    await promoteAll(cache, keys, value, options);
     let wrong: readonly unknown[] = [];
     const isHeld = async (): Promise<boolean> => {
       const before = await this.redis.commandCount();

@@ -40,7 +40,7 @@ async function invalidatedEverywhere(
   const key = stage.key('tagged');
   const options = { tags: [`tag-of-${key}`] };
   await filler.getOrLoad(key, async () => 'old', options);
-  for (const cache of all.slice(0, -1)) await stage.holds(cache, [key], 'old');
+  for (const cache of all.slice(0, -1)) await stage.holds(cache, [key], 'old', options);
   await invalidator.deleteByTag(`tag-of-${key}`);
   let loads = 0;
   const load = async (): Promise<unknown> => {

@@ -51,7 +51,6 @@ const coldLoad: Scenario = {
     const [node] = await stage.nodes(2);
     const { cache } = node!;
     const held = stage.key('held');
-    await cache.getOrLoad(held, async () => 'held');
     await stage.holds(cache, [held], 'held');
     await stage.part('hung', async () => {
       await stage.redis.kill('SIGSTOP');
@@ -63,7 +62,6 @@ const coldLoad: Scenario = {
     });
     await stage.part('dead', async () => {
       await settled(stage, cache);
-      await cache.getOrLoad(held, async () => 'held');
       await stage.holds(cache, [held], 'held');
       await stage.redis.kill('SIGKILL');
       return answersInTime(stage, cache, held);

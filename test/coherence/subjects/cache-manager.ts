@@ -8,9 +8,9 @@ import { NotExpressible } from '../verdict.js';
 import { versionOf } from '../versions.js';
 
 /** Memory of 60 s in front of Redis, as its README has it. It has nothing by which nodes hear of each other. */
-function openCacheManager(settings: NodeSettings): Cache {
+async function openCacheManager(settings: NodeSettings): Promise<Cache> {
   const memory = new Keyv({ store: new CacheableMemory({ ttl: 60_000, lruSize: 10_000 }) });
-  const redis = new Keyv({ store: new KeyvRedis(openNodeRedis(settings), { namespace: settings.prefix }) });
+  const redis = new Keyv({ store: new KeyvRedis(await openNodeRedis(settings)), namespace: settings.prefix });
   redis.on('error', () => {});
   return createCache({ stores: [memory, redis], ttl: settings.ttlMs });
 }
@@ -76,5 +76,5 @@ export const subject: Subject = {
   version: versionOf('cache-manager'),
   shapes: ['single'],
   takesHostAsked: false,
-  start: async (settings) => new CacheManagerNode(openCacheManager(settings)),
+  start: async (settings) => new CacheManagerNode(await openCacheManager(settings)),
 };

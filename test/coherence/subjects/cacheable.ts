@@ -6,11 +6,16 @@ import { CacheNode, type KeepOptions, type Load, type NodeSettings, type Subject
 import { NotExpressible } from '../verdict.js';
 import { versionOf } from '../versions.js';
 
+interface Parts {
+  readonly cache: Cacheable;
+  readonly provider: RedisMessageProvider;
+}
+
 /** Redis as the secondary store, tags, and sync over Redis, as its README has it. */
-function openCacheable(settings: NodeSettings): { cache: Cacheable; provider: RedisMessageProvider } {
+async function openCacheable(settings: NodeSettings): Promise<Parts> {
   const provider = new RedisMessageProvider({ uri: `redis://${settings.redis[0]}` });
   const cache = new Cacheable({
-    secondary: new KeyvRedis(openNodeRedis(settings)),
+    secondary: new KeyvRedis(await openNodeRedis(settings)),
     namespace: settings.prefix,
     ttl: settings.ttlMs,
     tags: true,
@@ -24,7 +29,7 @@ class CacheableNode extends CacheNode {
   readonly #cache: Cacheable;
   readonly #provider: RedisMessageProvider;
 
-  constructor({ cache, provider }: ReturnType<typeof openCacheable>) {
+  constructor({ cache, provider }: Parts) {
     super();
     this.#cache = cache;
     this.#provider = provider;
@@ -94,5 +99,5 @@ export const subject: Subject = {
   version: versionOf('cacheable'),
   shapes: ['single'],
   takesHostAsked: false,
-  start: async (settings) => new CacheableNode(openCacheable(settings)),
+  start: async (settings) => new CacheableNode(await openCacheable(settings)),
 };
