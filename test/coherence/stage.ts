@@ -104,7 +104,10 @@ export class Stage {
   }
 
   /** Starts nodes in this process, one after another, and resolves when they know each other. */
-  async nodes(count: number, given: { readonly ttlMs?: number } = {}): Promise<StageNode[]> {
+  async nodes(
+    count: number,
+    given: Pick<Partial<NodeSettings>, 'ttlMs' | 'whileRevalidateMs'> = {},
+  ): Promise<StageNode[]> {
     const started: StageNode[] = [];
     for (let i = 0; i < count; i++) {
       const { link, settings } = await this.#settle();

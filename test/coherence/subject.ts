@@ -92,6 +92,8 @@ export interface NodeSettings {
   readonly prefix: string;
   /** How long an entry lives that does not say. */
   readonly ttlMs: number;
+  /** How long past its TTL an entry that does not say may be served while a new one is fetched. */
+  readonly whileRevalidateMs?: number;
   /** `host:port` of the Redis servers, as this node is to reach them. */
   readonly redis: readonly string[];
   readonly isCluster: boolean;

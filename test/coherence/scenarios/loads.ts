@@ -155,9 +155,9 @@ const refreshWithoutValue: Scenario = {
   quick: true,
   limitMs: 40_000,
   run: async (stage) => {
-    const [node] = await stage.nodes(1, { ttlMs: 1_000 });
+    const options = { ttlMs: 1_000, whileRevalidateMs: 60_000 };
+    const [node] = await stage.nodes(1, options);
     const { cache } = node!;
-    const options = { ttlMs: 1_000, whileRevalidateMs: 60_000, ifErrorMs: 60_000 };
     const outdated = async (key: string) => {
       await cache.getOrLoad(key, async () => 'first', options);
       await sleep(options.ttlMs + 100);

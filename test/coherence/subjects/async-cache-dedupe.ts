@@ -19,17 +19,20 @@ class DedupeNode extends CacheNode {
   readonly #client: Redis;
   readonly #cache: Cache;
   readonly #ttlMs: number;
+  readonly #staleMs: number;
   readonly #prefix: string;
   readonly #ask: (asked: Asked) => Promise<unknown>;
 
   constructor(settings: NodeSettings) {
     super();
     this.#ttlMs = settings.ttlMs;
+    this.#staleMs = settings.whileRevalidateMs ?? 0;
     this.#prefix = settings.prefix;
     const ttl = Math.ceil(settings.ttlMs / 1000);
     this.#client = openIoredis(settings) as Redis;
     const cache = createCache({
       ttl,
+      stale: this.#staleMs / 1000,
       storage: { type: 'redis', options: { client: this.#client, invalidation: { referencesTTL: ttl } } },
     });
     const defined = cache.define(
@@ -83,7 +86,7 @@ class DedupeNode extends CacheNode {
   #check(options: KeepOptions | undefined): void {
     if (options?.ttlMs !== undefined && options.ttlMs !== this.#ttlMs) throw new NotExpressible('one TTL for all');
     if (options?.ifErrorMs !== undefined) throw new NotExpressible('serves nothing stale for an error');
-    if (options?.whileRevalidateMs !== undefined) throw new NotExpressible('one stale window for all');
+    if ((options?.whileRevalidateMs ?? 0) !== this.#staleMs) throw new NotExpressible('one stale window for all');
   }
 }
 

@@ -26,6 +26,8 @@ function openOcache(settings: NodeSettings) {
     name: settings.prefix.replaceAll(':', ''),
     getKey: ({ key }) => key,
     maxAge: settings.ttlMs / 1000,
+    swr: settings.whileRevalidateMs !== undefined,
+    staleMaxAge: (settings.whileRevalidateMs ?? 0) / 1000,
     shouldInvalidateCache: ({ isForced }) => isForced,
     storage,
   });
@@ -35,11 +37,13 @@ function openOcache(settings: NodeSettings) {
 class OcacheNode extends CacheNode {
   readonly #parts: ReturnType<typeof openOcache>;
   readonly #ttlMs: number;
+  readonly #staleMs: number;
 
   constructor(settings: NodeSettings) {
     super();
     this.#parts = openOcache(settings);
     this.#ttlMs = settings.ttlMs;
+    this.#staleMs = settings.whileRevalidateMs ?? 0;
   }
 
   /** There is no reading without loading, so the entry is looked up where the function would. */
@@ -75,9 +79,8 @@ class OcacheNode extends CacheNode {
   #check(options: KeepOptions | undefined): void {
     if (options?.tags !== undefined) throw new NotExpressible('no tags');
     if (options?.ttlMs !== undefined && options.ttlMs !== this.#ttlMs) throw new NotExpressible('one TTL for all');
-    if (options?.whileRevalidateMs !== undefined || options?.ifErrorMs !== undefined) {
-      throw new NotExpressible('one stale window for all');
-    }
+    if ((options?.whileRevalidateMs ?? 0) !== this.#staleMs) throw new NotExpressible('one stale window for all');
+    if (options?.ifErrorMs !== undefined) throw new NotExpressible('serves nothing stale for an error');
   }
 }
 
