@@ -279,7 +279,7 @@ describe('a single Redis that is broken', () => {
     expect(new Set((await Promise.all(outcomes)).map(({ kind }) => kind))).toEqual(new Set(['failed']));
     await node.kill('SIGCONT');
     await soon('Redis', async () => (await subject.write('k', valueAt(6))).kind === 'stored');
-    await soon('the gaps', () => KEYS.every((key) => subject.gapsOf(key) === 2));
+    await soon('the gaps', () => KEYS.every((key) => subject.gapsOf(key) >= 2));
     await subject.redis.close();
   });
 
