@@ -370,4 +370,12 @@ export const coreBugs = [
     replace: 'one.missed.push(rung);\n      one.errors.push({ level: rung.level, error: outcome.error });',
     tests: [ladder],
   },
+  {
+    id: 'hearsay-vouched-for',
+    what: 'what L3 says while L2 does not answer passes for the newest',
+    file: 'src/core/ladder.ts',
+    find: 'one.standIn = one.unsure;',
+    replace: '',
+    tests: ['test/core/engine-reads.test.ts'],
+  },
 ];

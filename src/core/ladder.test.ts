@@ -121,7 +121,7 @@ function expected(tiers: readonly Case[], source: Case | undefined, held: Copy |
     missed,
     errors,
   });
-  if (answer !== undefined) return says(answer.level, answer.copy);
+  if (answer !== undefined) return says(answer.level, answer.copy, isUnsure);
   if (best !== undefined && source !== undefined && (best.copy.is === 'swr' || best.copy.is === 'both')) {
     return says(best.level, best.copy, true, true);
   }

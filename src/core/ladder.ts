@@ -15,12 +15,10 @@ export interface Answer {
   readonly level: Level | undefined;
   /** The decoded value, when it came from this process's memory (whose entries have no payload). */
   readonly value: unknown;
-  /** Past its TTL, served because the source fails or while a new one is fetched. */
+  /** Past its TTL or perhaps outdated, served because nobody who could tell answers, or while a new one is fetched. */
   readonly stale: boolean;
   /** A stale copy was served without asking the source: ask it behind the caller's back. */
   readonly revalidate: boolean;
-  /** A rung that was asked could not answer: it may have something newer. */
-  readonly unsure: boolean;
   /** The rungs that lack it, and so may be given it: by their own word, or because nearer ones know it as deleted. */
   readonly missed: readonly Rung[];
   /** Why rungs could not answer, in order; the last is the source's when it failed. */
@@ -82,7 +80,7 @@ interface Climb {
  *
  * A stale copy is served instead of asking the source while its revalidate window is open, and after a failure while
  * its error window is. A doubted copy, one that the feed does not vouch for, is served within its TTL when a rung could
- * not answer or has older data; it is marked stale too.
+ * not answer or has older data; it is marked stale too. So is what a tier says when one before it did not answer.
  */
 export async function climb(
   keys: readonly string[],
@@ -203,6 +201,8 @@ function judgeFound(one: Climb, rung: Rung, entry: Entry, parts: LadderParts): v
     }
   } else {
     one.settled = true;
+    // A nearer rung did not answer, and may have something newer.
+    one.standIn = one.unsure;
     one.answer = { entry, level: rung.level };
   }
 }
@@ -242,7 +242,6 @@ function finish(one: Climb, parts: LadderParts): Answer {
     value: answer?.value,
     stale: one.revalidate || one.standIn || rescued !== undefined,
     revalidate: one.revalidate,
-    unsure: one.unsure,
     missed: one.missed,
     errors: one.errors,
   };

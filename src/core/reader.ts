@@ -60,7 +60,6 @@ const NOTHING: Answer = Object.freeze({
   value: undefined,
   stale: false,
   revalidate: false,
-  unsure: false,
   missed: [],
   errors: [],
 });
@@ -278,11 +277,10 @@ export class Reader {
     const { local, floors, tiers } = this.#parts;
     const fills = new Map<Tier, Write[]>();
     flights.forEach((flight, i) => {
-      const { entry, level, stale, unsure, missed } = answers[i] as Answer;
+      const { entry, level, stale, missed } = answers[i] as Answer;
+      // Of something newer than what is stale the feed has told already, or never will: a copy of this in our memory
+      // would be vouched for wrongly.
       if (entry === undefined || level === 'local' || stale) return;
-      // A nearer tier did not answer, and may have something newer, of which the feed has told already or never will:
-      // a copy of this in our memory would be vouched for wrongly.
-      if (unsure && level !== 'source') return;
       if (!flight.armed || !floors.passes(flight.key, entry)) {
         if (level === 'source') source?.release([flight.key]);
         return;

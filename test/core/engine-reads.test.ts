@@ -32,13 +32,13 @@ describe('get', () => {
     expect(l2.asked).toEqual(['read k', 'read j']);
   });
 
-  it('keeps nothing in its own memory of what a farther level says while a nearer one, that may know better, is out', async () => {
+  it('marks what a farther level says while a nearer one, that may know better, is out, and keeps nothing of it (S25)', async () => {
     for (const trouble of [{ failing: new Error('out') }, { skipping: 'breaker-open' as const }]) {
       const { cache, clock, l2, l3 } = startNode();
       l2.entries.set('k', valueEntry(at(-1)));
       l3.entries.set('k', valueEntry(at(-5)));
       Object.assign(l2, trouble);
-      expect(await cache.get('k')).toBe(`value ${at(-5)}`);
+      expect(await cache.getEntry('k')).toMatchObject({ value: `value ${at(-5)}`, level: 'peer', stale: true });
       await clock.advanceSettled(0);
       Object.assign(l2, { failing: undefined, skipping: undefined });
       expect(cache.peek('k')).toBeUndefined();
