@@ -12,9 +12,9 @@ export const coreBugs = [
   // The feed.
   {
     id: 'gap-ignored',
-    what: 'a gap leaves the copies of its partition in memory',
+    what: 'after a gap memory serves the copies of its partition as before',
     file: 'src/core/feed-intake.ts',
-    find: 'local.dropAll(lost);',
+    find: 'local.doubt(lost);',
     replace: '',
     tests: [life],
   },
@@ -64,6 +64,22 @@ export const coreBugs = [
     file: 'src/memory/memory-tier.ts',
     find: 'nowMs < (this.#trustedUntilMs[page.partitions[at] as number] as number) &&',
     replace: '',
+    tests: [memory],
+  },
+  {
+    id: 'doubt-unread',
+    what: 'memory hands out copies whose partition is doubted',
+    file: 'src/memory/memory-tier.ts',
+    find: '    if (this.#isDoubted(page, at)) return NOT_HERE;\n',
+    replace: '',
+    tests: [memory],
+  },
+  {
+    id: 'confirmed-by-key',
+    what: 'a doubted copy is confirmed by any fill of its key, whatever its version',
+    file: 'src/memory/memory-tier.ts',
+    find: 'return kept.kind === told.kind && compareVersions(kept.version, told.version) === 0;',
+    replace: 'return kept.kind === told.kind;',
     tests: [memory],
   },
   {

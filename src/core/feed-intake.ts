@@ -56,7 +56,7 @@ export class FeedIntake {
       case 'gap': {
         const { local, flights } = this.#parts;
         const lost = change.partition;
-        local.dropAll(lost);
+        local.doubt(lost);
         flights.disarmAll(lost === undefined ? undefined : (key) => partitionOf(key) === lost);
         break;
       }

@@ -14,7 +14,7 @@ export interface LocalEntry {
   readonly accessCount: number;
   /** Wall ms at which this copy was put or confirmed here. */
   readonly heldSinceMs: number;
-  /** Whether the feed vouches for it now; without that it may be outdated by more than is promised. */
+  /** Whether the feed vouches for it now; without that it is doubted: outdated, perhaps, by more than is promised. */
   readonly trusted: boolean;
 }
 
@@ -30,12 +30,20 @@ export interface LocalTier {
   read(key: string): unknown;
   /** What is here, fresh, stale or a tombstone, but not dead nor below a floor. Does not count as a use. */
   find(key: string): LocalEntry | undefined;
-  /** Keeps the newer (`mergeEntries`). May decline silently to keep what it has no room for. */
+  /**
+   * Keeps the newer (`mergeEntries`). A fill of the very data that are here confirms them: what is kept stays as it is,
+   * decoded, and is no longer doubted. May decline silently to keep what it has no room for.
+   */
   put(key: string, entry: Entry, mode: WriteMode): WriteOutcome;
   /** Forgets the copy here; says nothing about the entry elsewhere. */
   drop(key: string): void;
-  /** Forgets every copy of a partition, or all of them. */
-  dropAll(partition?: number): void;
+  /** Forgets every copy. */
+  dropAll(): void;
+  /**
+   * The copies of a partition (of all, when left out) that are here now may be outdated. Each is doubted until a put
+   * confirms or replaces it.
+   */
+  doubt(partition?: number): void;
   readonly sizeBytes: number;
   readonly entries: number;
 }

@@ -7,6 +7,7 @@ export const NO_LOCAL: LocalTier = Object.freeze({
   put: () => ({ kind: 'none' as const }),
   drop() {},
   dropAll() {},
+  doubt() {},
   sizeBytes: 0,
   entries: 0,
 });

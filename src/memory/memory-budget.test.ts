@@ -54,13 +54,13 @@ describe('the budget of a MemoryTier', () => {
     expect(tier.find('often')?.accessCount).toBeGreaterThan(1_900);
   });
 
-  it('is given back by what is dead or dropped, while others are put', () => {
+  it('is given back by what is dead, while others are put', () => {
     const { tier, clock, entry } = memoryTier();
     for (let i = 0; i < 200; i++) tier.put(`old:${i}`, entry('v'), 'set');
     clock.advance(60_000);
     for (let i = 0; i < 60; i++) tier.put(`new:${i}`, entry('v'), 'set');
     expect(tier.entries).toBe(60);
-    for (let p = 0; p < 256; p++) tier.dropAll(p);
+    clock.advance(60_000);
     for (let i = 0; i < 60; i++) tier.put('last', entry('v', i), 'set');
     expect(tier.entries).toBe(1);
     expect(tier.sizeBytes).toBe(size('last', 'v'));

@@ -7,6 +7,7 @@ import type { Floors } from '../core/floors.js';
 import { PARTITIONS, partitionOf, utf8Length } from '../core/key.js';
 import { type LocalEntry, type LocalTier, NOT_HERE } from '../core/local.js';
 import { STORED, type WriteOutcome } from '../core/outcome.js';
+import { compareVersions } from '../core/version.js';
 import { filledOf } from './entry-columns.js';
 import type { EvictionPolicy } from './eviction.js';
 import { type KeptPayload, keepPayload, payloadOf } from './payload.js';
@@ -46,13 +47,13 @@ export interface MemoryTierParts {
 /**
  * The level in this process's memory. A Map finds the slot of a key; what is known of it lies in arrays at the slot's
  * number. A hit compares a few numbers there: until when the copy is trusted and fresh, and under which state of the
- * world (floors, drops) it was last checked; then it hands out the value.
+ * world (floors, doubts) it was last checked; then it hands out the value.
  *
  * Entries date themselves by wall time. What remains of their lifetimes is counted on the monotonic clock from the
  * moment they come, so a wall clock that is set does not revive or end anything.
  *
- * What is dead or dropped goes when it is asked for, when a put comes by it, or when it is evicted; until then it
- * counts in `entries` and `sizeBytes`.
+ * What is dead goes when it is asked for, when a put comes by it, or when it is evicted; until then it counts in
+ * `entries` and `sizeBytes`. What is doubted stays: it may be confirmed, or have to stand in.
  */
 export class MemoryTier implements LocalTier {
   readonly #clock: Clock;
@@ -66,9 +67,9 @@ export class MemoryTier implements LocalTier {
   readonly #slots: Slots;
   #index = new Map<string, number>();
   #bytes = 0;
-  #drops = 0;
-  /** How many drops there had been, itself included, when a partition was dropped last. */
-  readonly #droppedAt = new Uint32Array(PARTITIONS);
+  #doubts = 0;
+  /** How many doubts had been raised, itself included, when a partition was doubted last. */
+  readonly #doubtedAt = new Uint32Array(PARTITIONS);
   #sweptTo = 0;
 
   /** @throws CacheError `invalid-options` for a limit that is not a positive whole number */
@@ -126,7 +127,7 @@ export class MemoryTier implements LocalTier {
       lastAccessedMs: Math.round((page.usedAtMs[at] as number) + aheadMs),
       accessCount: page.uses[at] as number,
       heldSinceMs: Math.round((page.heldSinceMs[at] as number) + aheadMs),
-      trusted: this.#isTrusted(page, at, nowMs),
+      trusted: this.#isTrusted(page, at, nowMs) && !this.#isDoubted(page, at),
     };
     const held = page.values[at];
     if (isDecoded(page.contents[at] as number)) return { ...known, value: held };
@@ -147,7 +148,9 @@ export class MemoryTier implements LocalTier {
     const slot = this.#liveSlot(key, nowMs);
     const current = slot === undefined ? undefined : this.#entryAt(slot, nowMs);
     const merged = mergeEntries(current, entry, mode);
-    if (merged.entry !== current) this.#keep(key, slot, merged.entry, nowMs, merged.accepted);
+    const isConfirmed = merged.accepted || (mode === 'fill' && isSame(merged.entry, entry));
+    if (merged.entry !== current) this.#keep(key, slot, merged.entry, nowMs, isConfirmed);
+    else if (slot !== undefined && isConfirmed) this.#trust(this.#slots.pageOf(slot), Slots.placeOf(slot), nowMs);
     return merged.accepted ? STORED : { kind: 'superseded', by: merged.entry.version };
   }
 
@@ -156,12 +159,13 @@ export class MemoryTier implements LocalTier {
     if (slot !== undefined) this.#remove(slot);
   }
 
-  dropAll(partition?: number): void {
-    this.#drops += 1;
-    if (partition !== undefined) {
-      this.#droppedAt[partition] = this.#drops;
-      return;
-    }
+  doubt(partition?: number): void {
+    this.#doubts += 1;
+    if (partition === undefined) this.#doubtedAt.fill(this.#doubts);
+    else this.#doubtedAt[partition] = this.#doubts;
+  }
+
+  dropAll(): void {
     this.#index = new Map();
     this.#slots.clear();
     this.#eviction.clear();
@@ -170,7 +174,7 @@ export class MemoryTier implements LocalTier {
 
   /** The state of the world that decides what may be handed out: a number that grows whenever it changes. */
   #stamp(): number {
-    return this.#floors.epoch + this.#drops + 1;
+    return this.#floors.epoch + this.#doubts + 1;
   }
 
   /** For a slot that is past its TTL, or was not checked under the present state of the world. */
@@ -180,6 +184,7 @@ export class MemoryTier implements LocalTier {
       return NOT_HERE;
     }
     if (nowMs >= (page.freshUntilMs[at] as number) || page.entries.kind(at) === 'tombstone') return NOT_HERE;
+    if (this.#isDoubted(page, at)) return NOT_HERE;
     const value = this.#open(slot, page, at);
     if (value !== NOT_HERE && isDecoded(page.contents[at] as number)) page.stamps[at] = this.#stamp();
     return value;
@@ -193,17 +198,24 @@ export class MemoryTier implements LocalTier {
     );
   }
 
-  /** Not dead, not dropped, not below a floor. */
+  /** Whether its partition was doubted since it came or was confirmed. */
+  #isDoubted(page: Page, at: number): boolean {
+    return (this.#doubtedAt[page.partitions[at] as number] as number) > (page.doubtsBefore[at] as number);
+  }
+
+  #trust(page: Page, at: number, nowMs: number): void {
+    page.heldSinceMs[at] = nowMs;
+    page.doubtsBefore[at] = this.#doubts;
+  }
+
+  /** Not dead, not below a floor. */
   #isAlive(page: Page, at: number, nowMs: number): boolean {
-    if (this.#isOver(page, at, nowMs)) return false;
+    if (this.#isDead(page, at, nowMs)) return false;
     return page.stamps[at] === this.#stamp() || this.#floors.passes(page.keys[at] as string, page.entries.filled(at));
   }
 
-  /** Dead or dropped. */
-  #isOver(page: Page, at: number, nowMs: number): boolean {
-    const deadAtMs = (page.freshUntilMs[at] as number) + page.entries.staleMs(at);
-    const droppedAt = this.#droppedAt[page.partitions[at] as number] as number;
-    return nowMs >= deadAtMs || droppedAt > (page.dropsBefore[at] as number);
+  #isDead(page: Page, at: number, nowMs: number): boolean {
+    return nowMs >= (page.freshUntilMs[at] as number) + page.entries.staleMs(at);
   }
 
   /** The value of an entry that is alive; `NOT_HERE` when its bytes cannot be read, and then it is forgotten. */
@@ -248,7 +260,7 @@ export class MemoryTier implements LocalTier {
   }
 
   /** Makes `entry` what is kept of `key`, if there is room and use for it. */
-  #keep(key: string, held: number | undefined, entry: Entry, nowMs: number, accepted: boolean): void {
+  #keep(key: string, held: number | undefined, entry: Entry, nowMs: number, isConfirmed: boolean): void {
     const freshUntilMs = entry.freshUntilMs - this.#wallAheadMs(nowMs);
     const isDead = nowMs >= freshUntilMs + Math.max(entry.staleWhileRevalidateMs, entry.staleIfErrorMs);
     const sizeBytes = held !== undefined && entry.payload === HELD ? this.#sizeOf(held) : sizeOf(key, entry);
@@ -263,10 +275,9 @@ export class MemoryTier implements LocalTier {
     this.#bytes += sizeBytes - (page.sizesBytes[at] as number);
     page.sizesBytes[at] = sizeBytes;
     page.freshUntilMs[at] = freshUntilMs;
-    page.dropsBefore[at] = this.#drops;
     page.stamps[at] = NO_STAMP;
     page.entries.write(at, entry);
-    if (accepted) page.heldSinceMs[at] = nowMs;
+    if (isConfirmed) this.#trust(page, at, nowMs);
     if (entry.payload !== HELD) {
       page.values[at] = entry.kind === 'value' ? keepPayload(entry.payload) : undefined;
       page.contents[at] = entry.kind === 'value' ? UNREAD : NOTHING;
@@ -319,7 +330,7 @@ export class MemoryTier implements LocalTier {
       const slot = this.#sweptTo++;
       const page = this.#slots.pageOf(slot);
       const at = Slots.placeOf(slot);
-      if (page.contents[at] !== FREE && this.#isOver(page, at, nowMs)) this.#remove(slot);
+      if (page.contents[at] !== FREE && this.#isDead(page, at, nowMs)) this.#remove(slot);
     }
   }
 
@@ -331,6 +342,11 @@ export class MemoryTier implements LocalTier {
 
 function isDecoded(content: number): boolean {
   return content === SHARED || content === NOTHING;
+}
+
+/** Whether a level that has `told` has what is `kept` here, if perhaps from an earlier fill. */
+function isSame(kept: Entry, told: Entry): boolean {
+  return kept.kind === told.kind && compareVersions(kept.version, told.version) === 0;
 }
 
 function sizeOf(key: string, entry: Entry): number {

@@ -27,7 +27,7 @@ export class Page {
   readonly keys: string[];
   readonly values: unknown[];
   readonly contents: Uint8Array;
-  /** The state of the world (floors and drops) under which `values` was last found fit to be handed out as it is. */
+  /** The state of the world (floors and doubts) under which `values` was last found fit to be handed out as it is. */
   readonly stamps: Uint32Array;
   /** Monotonic ms. */
   readonly freshUntilMs: Float64Array;
@@ -38,8 +38,8 @@ export class Page {
   readonly heldSinceMs: Float64Array;
   readonly sizesBytes: Uint32Array;
   readonly partitions: Uint8Array;
-  /** How many drops there had been when the entry came. */
-  readonly dropsBefore: Uint32Array;
+  /** How many doubts had been raised when the entry came or was confirmed. */
+  readonly doubtsBefore: Uint32Array;
   readonly entries: EntryColumns;
 
   constructor(slots: number) {
@@ -53,7 +53,7 @@ export class Page {
     this.heldSinceMs = new Float64Array(slots);
     this.sizesBytes = new Uint32Array(slots);
     this.partitions = new Uint8Array(slots);
-    this.dropsBefore = new Uint32Array(slots);
+    this.doubtsBefore = new Uint32Array(slots);
     this.entries = new EntryColumns(slots);
   }
 }

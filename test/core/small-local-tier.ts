@@ -6,6 +6,7 @@ import type { Floors } from '../../src/core/floors.js';
 import { partitionOf } from '../../src/core/key.js';
 import { type LocalEntry, type LocalTier, NOT_HERE } from '../../src/core/local.js';
 import { STORED, type WriteOutcome } from '../../src/core/outcome.js';
+import { compareVersions } from '../../src/core/version.js';
 
 /** The level in this process without a budget: all that the engine asks of one, in a page. */
 export class SmallLocalTier implements LocalTier {
@@ -39,15 +40,19 @@ export class SmallLocalTier implements LocalTier {
     if (held === undefined || freshness(held.entry, this.#clock.wallMs()) === 'dead') return undefined;
     const passes = held.entry.kind === 'tombstone' || this.#floors.passes(key, held.entry);
     const untilMs = this.#leases.untilMs[partitionOf(key)] as number;
-    return passes ? { ...held, trusted: this.#clock.monotonicMs() < untilMs } : undefined;
+    return passes ? { ...held, trusted: held.trusted && this.#clock.monotonicMs() < untilMs } : undefined;
   }
 
   put(key: string, entry: Entry, mode: WriteMode): WriteOutcome {
-    const held = this.find(key);
+    const held = this.find(key) === undefined ? undefined : this.#held.get(key);
     const merged = mergeEntries(held?.entry, entry, mode);
     if (!this.hasRoom) this.#held.delete(key);
     else if (merged.accepted) this.#keep(key, merged.entry);
-    else if (held !== undefined) this.#held.set(key, { ...held, entry: { ...merged.entry, payload: NO_PAYLOAD } });
+    else if (held !== undefined) {
+      const isSame = merged.entry.kind === entry.kind && compareVersions(merged.entry.version, entry.version) === 0;
+      const confirmed = mode === 'fill' && isSame ? { trusted: true, heldSinceMs: this.#clock.wallMs() } : {};
+      this.#held.set(key, { ...held, ...confirmed, entry: { ...merged.entry, payload: NO_PAYLOAD } });
+    }
     return merged.accepted ? STORED : { kind: 'superseded', by: merged.entry.version };
   }
 
@@ -55,9 +60,13 @@ export class SmallLocalTier implements LocalTier {
     this.#held.delete(key);
   }
 
-  dropAll(partition?: number): void {
-    for (const key of this.#held.keys()) {
-      if (partition === undefined || partitionOf(key) === partition) this.#held.delete(key);
+  dropAll(): void {
+    this.#held.clear();
+  }
+
+  doubt(partition?: number): void {
+    for (const [key, held] of this.#held) {
+      if (partition === undefined || partitionOf(key) === partition) this.#held.set(key, { ...held, trusted: false });
     }
   }
 
