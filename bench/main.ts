@@ -1,0 +1,64 @@
+/** `npm run bench`: measures ours beside the others, and says what came out against what was promised. */
+import { writeFileSync } from 'node:fs';
+import { listenForInterrupt } from '../src/cli/interrupt.js';
+import { machineOf } from './machine.js';
+import { HELP, type Options, readOptions } from './options.js';
+import { formatRows } from './report/table.js';
+import { lossesOf, type Row } from './row.js';
+import { Run } from './run.js';
+import { sections } from './sections.js';
+
+const LOST = 1;
+const BROKEN = 2;
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = readOptions(args);
+  if (options === 'help') {
+    console.log(HELP);
+    return 0;
+  }
+  if (options === 'report') {
+    throw new Error('not yet');
+  }
+  return measure(options, ['bench', ...args].join(' '));
+}
+
+async function measure(options: Options, command: string): Promise<number> {
+  const interrupt = listenForInterrupt(() => process.stderr.write('stopping\n'));
+  const run = new Run(options, interrupt.signal);
+  const machine = machineOf();
+  const at = new Date().toISOString();
+  const errors: string[] = [];
+  try {
+    for (const section of sections.filter(({ name }) => options.sections.includes(name))) {
+      if (interrupt.exitCode !== undefined) break;
+      const rows: Row[] = [];
+      try {
+        rows.push(...(await run.play(section)));
+      } catch (thrown) {
+        if (interrupt.exitCode !== undefined) break;
+        errors.push(`${section.name}: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`);
+        process.stderr.write(`${errors.at(-1)}\n`);
+      }
+      if (rows.length > 0) console.log(`\n${formatRows(rows)}`);
+    }
+  } finally {
+    await run.close();
+    interrupt.release();
+  }
+  if (interrupt.exitCode !== undefined) return interrupt.exitCode;
+  if (options.jsonFile !== undefined) {
+    const result = { machine, command, at, quick: options.quick, seed: options.seed, rows: run.rows, errors };
+    writeFileSync(options.jsonFile, `${JSON.stringify(result, null, 2)}\n`);
+  }
+  const losses = lossesOf(run.rows);
+  const bounded = run.rows.filter(({ ok }) => ok !== undefined).length;
+  console.log(`\n${bounded - losses.length} of ${bounded} bounds are met; ${errors.length} sections broke`);
+  if (errors.length > 0) return BROKEN;
+  return losses.length > 0 && !options.quick && !options.profile ? LOST : 0;
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch((thrown: unknown) => {
+  console.error(thrown instanceof Error ? thrown.message : thrown);
+  return BROKEN;
+});

@@ -1,0 +1,78 @@
+import type { Options } from './options.js';
+import { OURS, type Row } from './row.js';
+import type { Bench, OptionsOf, Section, WorkerSettings } from './section.js';
+import { type RedisServers, startRedisServers } from './servers.js';
+import type { TaskName, TaskOf } from './tasks.js';
+import { Worker } from './worker.js';
+
+/** One run of some sections: what they measured, and the processes that they share. */
+export class Run implements Bench {
+  readonly quick: boolean;
+  readonly seed: number;
+  readonly signal: AbortSignal;
+  readonly rows: Row[] = [];
+  readonly #options: Options;
+  readonly #workers = new Set<{ stop(): Promise<void> }>();
+  #redis: Promise<RedisServers> | undefined;
+
+  constructor(options: Options, signal: AbortSignal) {
+    this.#options = options;
+    this.quick = options.quick;
+    this.seed = options.seed;
+    this.signal = signal;
+  }
+
+  async play(section: Section): Promise<readonly Row[]> {
+    this.signal.throwIfAborted();
+    const startedMs = performance.now();
+    this.say(`section ${section.name}`);
+    try {
+      const rows = await section.run(this);
+      this.rows.push(...rows);
+      return rows;
+    } finally {
+      await this.#stopWorkers();
+      this.say(`section ${section.name} took ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`);
+    }
+  }
+
+  wants(subject: string): boolean {
+    const { subjects } = this.#options;
+    return subjects === undefined || subject.startsWith(OURS) || subjects.some((one) => subject.startsWith(one));
+  }
+
+  say(line: string): void {
+    process.stderr.write(`${line}\n`);
+  }
+
+  async redis(): Promise<readonly string[]> {
+    this.#redis ??= startRedisServers((line) => this.say(line), this.signal);
+    return (await this.#redis).nodes;
+  }
+
+  async open<N extends TaskName>(
+    task: N,
+    options: OptionsOf<N>,
+    { name = task, nodeOptions = [] }: WorkerSettings = {},
+  ): Promise<Worker<TaskOf<N>>> {
+    this.signal.throwIfAborted();
+    const profile = this.#options.profile && name.startsWith(OURS);
+    const worker = await Worker.start<TaskOf<N>>({ task, options, name, nodeOptions, profile });
+    this.#workers.add(worker);
+    return worker;
+  }
+
+  async close(): Promise<void> {
+    await this.#stopWorkers();
+    await this.#redis?.then(
+      (servers) => servers.stop(),
+      () => {},
+    );
+  }
+
+  async #stopWorkers(): Promise<void> {
+    const workers = [...this.#workers];
+    this.#workers.clear();
+    await Promise.all(workers.map((worker) => worker.stop()));
+  }
+}

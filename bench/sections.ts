@@ -1,0 +1,5 @@
+import type { Section } from './section.js';
+import { l1 } from './sections/l1.js';
+
+/** In the order in which they run: the last ones take up what the first ones measured. */
+export const sections: readonly Section[] = [l1];

@@ -1,0 +1,9 @@
+/** What a process of its own can be asked to do, by name. Each module is loaded only in the process that needs it. */
+export const tasks = {
+  'local-cache': () => import('./tasks/local-cache.js'),
+} as const;
+
+export type TaskName = keyof typeof tasks;
+
+/** The methods of an open task, which `Worker.call` reaches. */
+export type TaskOf<N extends TaskName> = Awaited<ReturnType<Awaited<ReturnType<(typeof tasks)[N]>>['open']>>;
