@@ -1,6 +1,7 @@
 /** Bugs of the engine, the memory level and the peers: caught without servers. The form is told in bugs.mjs. */
 const races = 'test/core/engine-races.test.ts';
 const life = 'test/core/engine-life.test.ts';
+const doubt = 'test/core/engine-doubt.test.ts';
 const writes = 'test/core/engine-writes.test.ts';
 const entry = 'src/core/entry.test.ts';
 const floors = 'src/core/floors.test.ts';
@@ -83,6 +84,14 @@ export const coreBugs = [
     tests: [memory],
   },
   {
+    id: 'stand-in-unmarked',
+    what: 'a doubted copy that stands in is not marked stale',
+    file: 'src/core/ladder.ts',
+    find: 'one.settled = true;\n  one.standIn = true;',
+    replace: 'one.settled = true;',
+    tests: [ladder],
+  },
+  {
     id: 'feed-lease-shortened',
     what: 'an answer to an older probe takes back what a newer one has proved',
     file: 'src/core/feed-lease.ts',
@@ -144,9 +153,17 @@ export const coreBugs = [
     id: 'tombstone-passed-by',
     what: 'slower levels are asked for what a nearer one knows as deleted, and are not filled over it',
     file: 'src/core/ladder.ts',
-    find: 'if (one.deleted) one.missed.push(rung);\n    return !one.deleted;',
+    find: 'if (one.tombstone !== undefined) one.missed.push(rung);\n    return one.tombstone === undefined;',
     replace: 'return true;',
     tests: [ladder],
+  },
+  {
+    id: 'copy-outlives-delete',
+    what: 'a copy whose delete a level below tells of stays in memory, and stands in when that level is out',
+    file: 'src/core/reader.ts',
+    find: "if (tombstone !== undefined && local.find(flight.key) !== undefined) local.put(flight.key, tombstone, 'set');",
+    replace: '',
+    tests: [doubt],
   },
   {
     id: 'refused-fill-kept',
@@ -368,6 +385,14 @@ export const coreBugs = [
     file: 'src/core/load-rung.ts',
     find: "answers[i]?.kind !== 'filled' && ",
     replace: '',
+    tests: ['test/core/engine-leases.test.ts'],
+  },
+  {
+    id: 'reread-as-loaded',
+    what: 'what another node loaded, and was read again, is written to the levels once more by all who waited for it',
+    file: 'src/core/reader.ts',
+    find: "(outcome.kind === 'found' ? { ...outcome, level } : outcome)",
+    replace: 'outcome',
     tests: ['test/core/engine-leases.test.ts'],
   },
   {

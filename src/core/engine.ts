@@ -213,7 +213,8 @@ export class Engine implements Cache {
     const ttlMs = positiveDurationMs(ttl, 'ttl');
     const call = this.#begin([key], options, 'writeMs');
     const found = await this.#find(key, call);
-    if (found === undefined) return false;
+    // Of what is stale nobody could say whether it is still there.
+    if (found === undefined || found.stale) return false;
     const { entry, value } = found;
     // The very next reading, and not the present one: it replaces what was read, and passes no delete or floor that
     // what was read would not have passed, not even one that the level it came from has missed.

@@ -19,6 +19,8 @@ export interface Answer {
   readonly stale: boolean;
   /** A stale copy was served without asking the source: ask it behind the caller's back. */
   readonly revalidate: boolean;
+  /** The delete that was met, if any: what was filled at or before its fence is over. */
+  readonly tombstone: Entry | undefined;
   /** The rungs that lack it, and so may be given it: by their own word, or because nearer ones know it as deleted. */
   readonly missed: readonly Rung[];
   /** Why rungs could not answer, in order; the last is the source's when it failed. */
@@ -44,6 +46,8 @@ export interface LadderParts {
   follow(fence: Hlc): void;
 }
 
+type Found = Extract<Outcome, { kind: 'found' }>;
+
 /** Where one key stands while the rungs are asked. */
 interface Climb {
   readonly key: string;
@@ -53,8 +57,8 @@ interface Climb {
   held: Held | undefined;
   /** Latest delete seen so far; what was filled at or before it is no answer. */
   fence: Hlc;
-  /** A tier knows that the key is deleted. */
-  deleted: boolean;
+  /** What a tier keeps of a key that it knows as deleted. */
+  tombstone: Entry | undefined;
   settled: boolean;
   revalidate: boolean;
   /** A copy stands in for what could not be had. */
@@ -126,7 +130,7 @@ function start(key: string, held: Held | undefined): Climb {
     answer: undefined,
     held: held?.entry.kind === 'tombstone' ? undefined : held,
     fence: held?.entry.fence ?? HLC_ZERO,
-    deleted: false,
+    tombstone: undefined,
     settled: false,
     revalidate: false,
     standIn: false,
@@ -139,8 +143,8 @@ function start(key: string, held: Held | undefined): Climb {
 /** Whether a rung is to be asked for a key that is still open; settles the key when a stale copy will do. */
 function isWanted(one: Climb, rung: Rung, parts: LadderParts): boolean {
   if (rung.level !== 'source') {
-    if (one.deleted) one.missed.push(rung);
-    return !one.deleted;
+    if (one.tombstone !== undefined) one.missed.push(rung);
+    return one.tombstone === undefined;
   }
   const held = one.held;
   if (held === undefined) return true;
@@ -160,7 +164,7 @@ function isWanted(one: Climb, rung: Rung, parts: LadderParts): boolean {
 function judge(one: Climb, rung: Rung, outcome: Outcome, parts: LadderParts): void {
   switch (outcome.kind) {
     case 'found':
-      judgeFound(one, rung, outcome.entry, parts);
+      judgeFound(one, rung, outcome, parts);
       break;
     case 'miss':
       one.missed.push(rung);
@@ -178,32 +182,31 @@ function judge(one: Climb, rung: Rung, outcome: Outcome, parts: LadderParts): vo
   }
 }
 
-function judgeFound(one: Climb, rung: Rung, entry: Entry, parts: LadderParts): void {
+function judgeFound(one: Climb, rung: Rung, { entry, level = rung.level }: Found, parts: LadderParts): void {
   if (rung.level === 'source') {
     one.settled = true;
-    one.answer = { entry, level: rung.level };
+    one.answer = { entry, level };
     return;
   }
   raiseFence(one, entry.fence);
   const state = freshness(entry, parts.wallMs());
   if (entry.kind === 'tombstone') {
-    one.deleted = true;
+    one.tombstone = entry;
     one.missed.push(rung);
     parts.follow(entry.fence);
   } else if (state === 'dead' || isOutdated(one, entry) || !parts.floors.passes(one.key, entry)) {
     one.missed.push(rung);
     // The rung has lost, or not had yet, what is held here.
-    if (state !== 'dead' && one.held?.doubted === true && isOlder(entry, one.held)) standsIn(one, parts);
+    if (state !== 'dead' && one.held?.doubted === true && isOlder(entry, one.held.entry)) standsIn(one, parts);
   } else if (state === 'stale') {
     one.missed.push(rung);
-    if (one.held === undefined || compareVersions(entry.version, one.held.entry.version) > 0) {
-      one.held = { entry, level: rung.level };
-    }
+    // Of the same data, the copy that nobody doubts.
+    if (one.held?.doubted === true || isOlder(one.held?.entry, entry)) one.held = { entry, level };
   } else {
     one.settled = true;
     // A nearer rung did not answer, and may have something newer.
     one.standIn = one.unsure;
-    one.answer = { entry, level: rung.level };
+    one.answer = { entry, level };
   }
 }
 
@@ -215,11 +218,11 @@ function raiseFence(one: Climb, fence: Hlc): void {
 /** Whether a nearer rung knows better: of a delete after this was filled, or of newer data that are past their TTL. */
 function isOutdated(one: Climb, entry: Entry): boolean {
   if (compareHlc(entry.fillStart, one.fence) <= 0) return true;
-  return one.held !== undefined && isOlder(entry, one.held);
+  return one.held !== undefined && isOlder(entry, one.held.entry);
 }
 
-function isOlder(entry: Entry, held: Held): boolean {
-  return compareVersions(entry.version, held.entry.version) < 0;
+function isOlder(entry: Entry | undefined, other: Entry): boolean {
+  return entry === undefined || compareVersions(entry.version, other.version) < 0;
 }
 
 /** Settles a key with the doubted copy that is held of it, if that is within its TTL. */
@@ -242,6 +245,7 @@ function finish(one: Climb, parts: LadderParts): Answer {
     value: answer?.value,
     stale: one.revalidate || one.standIn || rescued !== undefined,
     revalidate: one.revalidate,
+    tombstone: one.tombstone,
     missed: one.missed,
     errors: one.errors,
   };

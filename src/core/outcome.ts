@@ -12,7 +12,8 @@ export type SkipReason = 'breaker-open' | 'overloaded' | 'no-time' | 'not-ready'
  * it"), a skip and a failure are not, and only after a miss may the rung be filled.
  */
 export type Outcome =
-  | { readonly kind: 'found'; readonly entry: Entry }
+  /** `level`: who has it, when that is not the rung that was asked. */
+  | { readonly kind: 'found'; readonly entry: Entry; readonly level?: Level }
   | { readonly kind: 'miss' }
   | { readonly kind: 'skipped'; readonly why: SkipReason }
   | { readonly kind: 'failed'; readonly error: Error };

@@ -14,7 +14,7 @@ import { type LoadGate, type LoadParts, LoadRung } from './load-rung.js';
 import { LoadedEntries } from './loaded-entries.js';
 import type { Loader } from './loader.js';
 import { type LocalTier, NOT_HERE } from './local.js';
-import type { Level, WriteOutcome } from './outcome.js';
+import type { Level, Outcome, WriteOutcome } from './outcome.js';
 import { type Flight, SingleFlight } from './single-flight.js';
 import type { Tally } from './tally.js';
 import type { Rung, Tier, Write } from './tier.js';
@@ -60,6 +60,7 @@ const NOTHING: Answer = Object.freeze({
   value: undefined,
   stale: false,
   revalidate: false,
+  tombstone: undefined,
   missed: [],
   errors: [],
 });
@@ -87,7 +88,7 @@ export class Reader {
       ...parts,
       failures: new LoadFailures(parts.loadFailureMs),
       // The nearest tier is the one whose leases they are.
-      reread: async (keys, call) => parts.tiers[0]?.read(keys, call) ?? [],
+      reread: (keys, call) => this.#reread(keys, call),
       fill: async (writes, call) => parts.tiers[0]?.write(writes, call),
     };
   }
@@ -252,6 +253,14 @@ export class Reader {
     }
   }
 
+  async #reread(keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
+    const [nearest] = this.#parts.tiers;
+    if (nearest === undefined) return [];
+    const { level } = nearest;
+    const outcomes = await nearest.read(keys, call);
+    return outcomes.map((outcome) => (outcome.kind === 'found' ? { ...outcome, level } : outcome));
+  }
+
   #held(key: string): Held | undefined {
     const held = this.#parts.local.find(key);
     if (held === undefined) return undefined;
@@ -277,7 +286,9 @@ export class Reader {
     const { local, floors, tiers } = this.#parts;
     const fills = new Map<Tier, Write[]>();
     flights.forEach((flight, i) => {
-      const { entry, level, stale, missed } = answers[i] as Answer;
+      const { entry, level, stale, missed, tombstone } = answers[i] as Answer;
+      // A copy whose delete was not heard of may not stand in either, and what is loaded need not be newer than it.
+      if (tombstone !== undefined && local.find(flight.key) !== undefined) local.put(flight.key, tombstone, 'set');
       // Of something newer than what is stale the feed has told already, or never will: a copy of this in our memory
       // would be vouched for wrongly.
       if (entry === undefined || level === 'local' || stale) return;
@@ -288,8 +299,9 @@ export class Reader {
       local.put(flight.key, entry, 'fill');
       const write: Write = { key: flight.key, entry, mode: 'fill' };
       for (const tier of tiers) {
+        // Those behind it have it from whoever gave it to this one.
+        if (tier.level === level) break;
         if (!missed.includes(tier) && rungs.includes(tier)) continue;
-        if (tier.level === level) continue;
         const writes = fills.get(tier) ?? [];
         writes.push(write);
         fills.set(tier, writes);

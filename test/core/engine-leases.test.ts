@@ -106,6 +106,11 @@ describe('a key that several nodes of a city load', () => {
     hold.release();
     expect(await late).toBe('filled');
     expect(loads).toBe(0);
+    // 4. it counts as what L2 had, and is written nowhere but here: whoever loaded it gives it to every level
+    await clock.advanceSettled(0);
+    expect(nodes[1]?.stats()).toMatchObject({ loads: 0, levels: { distributed: { hits: 1 } } });
+    expect(nodes[1]?.peek('k')).toBe('filled');
+    expect([l2, l3].map(({ asked }) => asked.filter((one) => one === 'write k').length)).toEqual([1, 1]);
   });
 
   it('is loaded by another when the load of the holder fails', async () => {
