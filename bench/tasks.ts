@@ -1,6 +1,8 @@
 /** What a process of its own can be asked to do, by name. Each module is loaded only in the process that needs it. */
 export const tasks = {
+  'fleet-node': () => import('./tasks/fleet-node.js'),
   'local-cache': () => import('./tasks/local-cache.js'),
+  'redis-client': () => import('./tasks/redis-client.js'),
 } as const;
 
 export type TaskName = keyof typeof tasks;

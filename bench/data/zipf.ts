@@ -1,5 +1,5 @@
 import { seededChance } from '../../src/node/demo/seeded-random.js';
-import { shuffled } from '../harness/rounds.js';
+import { shuffled } from './shuffle.js';
 
 /**
  * `length` numbers below `count`, the one of rank r as likely as 1/r^alpha says, exactly (by the table of sums). Which

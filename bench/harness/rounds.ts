@@ -1,4 +1,5 @@
 import { seededChance } from '../../src/node/demo/seeded-random.js';
+import { shuffled } from '../data/shuffle.js';
 import type { Bench } from '../section.js';
 
 /** Somebody who is measured beside others. */
@@ -37,14 +38,4 @@ export async function playRounds(
     }
   }
   return measured;
-}
-
-/** Fisher and Yates. */
-export function shuffled<T>(items: readonly T[], next: () => number): T[] {
-  const order = [...items];
-  for (let i = order.length - 1; i > 0; i--) {
-    const j = Math.floor(next() * (i + 1));
-    [order[i], order[j]] = [order[j] as T, order[i] as T];
-  }
-  return order;
 }
