@@ -4,6 +4,7 @@
  */
 import type { FromHost, ToHost } from './host-messages.js';
 import { RedisServers } from './redis-servers.js';
+import type { Effort } from './scenario.js';
 import { scenarios } from './scenarios.js';
 import { Stage } from './stage.js';
 import type { Shape } from './subject.js';
@@ -28,11 +29,11 @@ process.on('disconnect', () => process.exit());
 process.once('SIGTERM', () => process.exit());
 say({ kind: 'ready', version: subject.version, shapes: subject.shapes });
 
-async function play({ id, shape }: ToHost): Promise<void> {
+async function play({ id, shape, effort }: ToHost): Promise<void> {
   let finding: Finding;
   let isLast = false;
   try {
-    finding = await run(id, shape);
+    finding = await run(id, shape, effort);
   } catch (thrown) {
     finding = findingOfThrown(thrown);
     isLast = true;
@@ -40,10 +41,10 @@ async function play({ id, shape }: ToHost): Promise<void> {
   say({ kind: 'found', finding, isLast });
 }
 
-async function run(id: string, shape: Shape): Promise<Finding> {
+async function run(id: string, shape: Shape, effort: Effort): Promise<Finding> {
   const scenario = scenarios.find((one) => one.id === id);
   if (scenario === undefined) throw new Error(`There is no scenario ${id}.`);
-  const opened = await Stage.open(subject, shape, () => freshServers(shape !== 'single'));
+  const opened = await Stage.open(subject, shape, effort, () => freshServers(shape !== 'single'));
   stage = opened;
   try {
     await scenario.run(opened).catch((thrown: unknown) => opened.fail(thrown));

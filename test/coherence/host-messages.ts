@@ -1,3 +1,4 @@
+import type { Effort } from './scenario.js';
 import type { Shape } from './subject.js';
 import type { Finding } from './verdict.js';
 
@@ -5,6 +6,7 @@ import type { Finding } from './verdict.js';
 export interface ToHost {
   readonly id: string;
   readonly shape: Shape;
+  readonly effort: Effort;
 }
 
 export type FromHost =

@@ -1,27 +1,26 @@
 /** `npm run coherence`: plays the scenarios with ours and with the others, and says who was right. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { machineOf } from '../../src/cli/demo/report.js';
 import { HostProcess } from './host-process.js';
 import { HELP, type Options, readOptions } from './options.js';
-import { formatTable, machine, type Played, rowsOf, verdictOf } from './report.js';
+import { pageOf } from './page.js';
+import { type Report, type Row, rowOf } from './report.js';
 import type { Scenario } from './scenario.js';
 import { scenarios } from './scenarios.js';
 import type { Shape } from './subject.js';
 import { OURS } from './subjects.js';
+import { formatTable } from './table.js';
 import type { Finding } from './verdict.js';
 
-async function playAll(options: Options): Promise<Played[]> {
-  const played: Played[] = [];
+async function playAll(options: Options): Promise<Row[]> {
+  const rows: Row[] = [];
   for (const subject of options.subjects) {
     const host = new HostProcess(subject);
     try {
       const shapes = await shapesOf(host, subject, options);
       for (const shape of shapes) {
-        for (const scenario of scenarios) {
-          if (!options.ids.includes(scenario.id)) continue;
-          if (scenario.shapes?.includes(shape) === false) continue;
-          // On a cluster in any case, so what runs there anyhow need not do it twice.
-          if (scenario.onCluster === true && shape === 'single' && shapes.includes('cluster')) continue;
-          played.push(await playOne(host, subject, scenario, shape, options.repeat));
+        for (const scenario of scenarios.filter((one) => isWanted(one, shape, shapes, options))) {
+          rows.push(await playOne(host, subject, scenario, shape, options));
           // What a scenario left behind in a process that is not ours must not be blamed on the next one.
           if (subject !== OURS) await host.stop();
         }
@@ -30,7 +29,14 @@ async function playAll(options: Options): Promise<Played[]> {
       await host.stop();
     }
   }
-  return played;
+  return rows;
+}
+
+function isWanted(scenario: Scenario, shape: Shape, all: readonly Shape[], { ids, effort }: Options): boolean {
+  if (!ids.includes(scenario.id)) return false;
+  if (effort.isQuick && scenario.quick?.includes(shape) !== true) return false;
+  // On a cluster in any case, so what runs there anyhow need not do it twice.
+  return !(scenario.onCluster === true && shape === 'single' && all.includes('cluster'));
 }
 
 async function shapesOf(host: HostProcess, subject: string, options: Options): Promise<readonly Shape[]> {
@@ -43,19 +49,29 @@ async function playOne(
   subject: string,
   scenario: Scenario,
   usual: Shape,
-  repeat: number,
-): Promise<Played> {
+  { repeat, effort }: Options,
+): Promise<Row> {
   const shape = usual === 'single' && scenario.onCluster === true ? 'cluster' : usual;
   const runs: Finding[] = [];
   for (let i = 0; i < repeat; i++) {
     const startedMs = performance.now();
-    const finding = await host.play({ id: scenario.id, shape }, scenario.limitMs);
+    const finding = await host.play({ id: scenario.id, shape, effort }, scenario.limitMs);
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
     runs.push(finding);
     const head = `${scenario.id.padEnd(4)} ${`${subject} ${shape}`.padEnd(24)}`;
     process.stderr.write(`${head} ${finding.verdict.padEnd(4)} ${seconds.padStart(6)} s  ${finding.note}\n`);
   }
-  return { scenario, subject, version: await host.version(), shape, runs };
+  return rowOf({ scenario, subject, version: await host.version(), shape, runs });
+}
+
+async function play(options: Options, args: readonly string[]): Promise<Report> {
+  const command = ['coherence', ...(args.length > 0 ? ['--'] : []), ...args].join(' ');
+  const at = new Date().toISOString();
+  return { machine: machineOf(), command, at, rows: await playAll(options) };
+}
+
+function readReport(file: string): Report {
+  return JSON.parse(readFileSync(file, 'utf8')) as Report;
 }
 
 async function main(): Promise<void> {
@@ -65,18 +81,13 @@ async function main(): Promise<void> {
     console.log(HELP);
     return;
   }
-  const played = await playAll(options);
-  console.log(`\n${formatTable(played, OURS)}`);
-  if (options.jsonFile !== undefined) {
-    const command = ['coherence', ...args].join(' ');
-    const report = { machine: machine(), command, at: new Date().toISOString(), rows: rowsOf(played) };
-    writeFileSync(options.jsonFile, `${JSON.stringify(report, null, 2)}\n`);
-  }
-  const failed = played.filter(
-    (one) => one.subject === OURS && one.scenario.informative !== true && verdictOf(one) === 'FAIL',
-  );
+  const reports = options.from?.map(readReport) ?? [await play(options, args)];
+  for (const { rows } of reports) console.log(`\n${formatTable(rows)}`);
+  if (options.jsonFile !== undefined) writeFileSync(options.jsonFile, `${JSON.stringify(reports[0], null, 2)}\n`);
+  if (options.markdownFile !== undefined) writeFileSync(options.markdownFile, pageOf(reports));
+  const failed = reports.flatMap(({ rows }) => rows.filter(({ subject, ok }) => subject === OURS && ok === false));
   if (failed.length === 0) return;
-  console.log(`\nOurs fails in ${failed.map(({ scenario, shape }) => `${scenario.id} (${shape})`).join(', ')}.`);
+  console.log(`\nOurs fails in ${failed.map(({ id, shape }) => `${id} (${shape})`).join(', ')}.`);
   process.exitCode = 1;
 }
 

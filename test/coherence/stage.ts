@@ -4,6 +4,7 @@ import { promoteAll, readAll } from './bulk-calls.js';
 import { Link } from './link.js';
 import { NodeProcess } from './node-process.js';
 import type { RedisServers } from './redis-servers.js';
+import type { Effort } from './scenario.js';
 import type { CacheNode, KeepOptions, NodeSettings, Shape, Subject } from './subject.js';
 import { type Finding, findingOf, findingOfThrown, type Held, joinFindings } from './verdict.js';
 import { expectThat, reached, timeUntil } from './waiting.js';
@@ -31,6 +32,7 @@ let stages = 0;
 export class Stage {
   readonly subject: Subject;
   readonly shape: Shape;
+  readonly effort: Effort;
   readonly #renew: () => Promise<RedisServers>;
   #redis: RedisServers;
   #prefix = '';
@@ -42,16 +44,28 @@ export class Stage {
   #isTearingDown = false;
 
   /** @param renew gives servers that are whole and empty */
-  private constructor(subject: Subject, shape: Shape, redis: RedisServers, renew: () => Promise<RedisServers>) {
+  private constructor(
+    subject: Subject,
+    shape: Shape,
+    effort: Effort,
+    redis: RedisServers,
+    renew: () => Promise<RedisServers>,
+  ) {
     this.subject = subject;
     this.shape = shape;
+    this.effort = effort;
     this.#redis = redis;
     this.#renew = renew;
     this.#rename();
   }
 
-  static async open(subject: Subject, shape: Shape, renew: () => Promise<RedisServers>): Promise<Stage> {
-    return new Stage(subject, shape, await renew(), renew);
+  static async open(
+    subject: Subject,
+    shape: Shape,
+    effort: Effort,
+    renew: () => Promise<RedisServers>,
+  ): Promise<Stage> {
+    return new Stage(subject, shape, effort, await renew(), renew);
   }
 
   get redis(): RedisServers {

@@ -3,6 +3,13 @@
 /** The subject does not do what it must. */
 export class Broken extends Error {
   override readonly name = 'Broken';
+  readonly measure: Measure | undefined;
+
+  /** @param measure the number that is too large */
+  constructor(message: string, measure?: Measure) {
+    super(message);
+    this.measure = measure;
+  }
 }
 
 /** The subject has no word for what the scenario asks. */
@@ -16,6 +23,8 @@ export type Verdict = 'ok' | 'FAIL' | 'n/a';
 export interface Measure {
   readonly value: number;
   readonly unit: string;
+  /** The most that it may be. */
+  readonly bound?: number;
 }
 
 export interface Finding {
@@ -34,7 +43,7 @@ export function findingOf(held: Held): Finding {
 export function findingOfThrown(thrown: unknown): Finding {
   if (thrown instanceof NotExpressible) return { verdict: 'n/a', note: thrown.message };
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  if (error instanceof Broken) return { verdict: 'FAIL', note: error.message };
+  if (error instanceof Broken) return { verdict: 'FAIL', note: error.message, measure: error.measure };
   return { verdict: 'FAIL', note: `${error.name}: ${firstLine(error.message)}` };
 }
 
@@ -46,14 +55,13 @@ export function joinFindings(parts: readonly (readonly [name: string, finding: F
   const verdict = has('FAIL') ? 'FAIL' : has('ok') ? 'ok' : 'n/a';
   const told = verdict === 'ok' ? parts : parts.filter(([, finding]) => finding.verdict !== 'ok');
   const note = told.map(([name, finding]) => (name === '' ? '' : `${name}: `) + sayPart(finding)).join('; ');
-  return { verdict, note, measure: worstMeasure(parts.map(([, finding]) => finding)) };
+  return { verdict, note, measure: measuresOf(parts.map(([, finding]) => finding)).at(-1) };
 }
 
-/** The largest of the numbers that the first one can be compared with. */
-export function worstMeasure(findings: readonly Finding[]): Measure | undefined {
+/** The numbers that the first one can be compared with, itself included; the largest comes last. */
+export function measuresOf(findings: readonly Finding[]): Measure[] {
   const measures = findings.flatMap(({ measure }) => measure ?? []);
-  const comparable = measures.filter(({ unit }) => unit === measures[0]?.unit);
-  return comparable.sort((a, b) => b.value - a.value)[0];
+  return measures.filter(({ unit }) => unit === measures[0]?.unit).sort((a, b) => a.value - b.value);
 }
 
 function sayPart({ verdict, note }: Finding): string {

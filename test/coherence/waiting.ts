@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Broken } from './verdict.js';
+import { Broken, type Measure } from './verdict.js';
 
 const POLL_EVERY_MS = 5;
 
@@ -49,6 +49,6 @@ export function said(ms: number): string {
   return `${Math.round(ms).toLocaleString('en-US')} ms`;
 }
 
-export function expectThat(isSo: boolean, otherwise: string): asserts isSo {
-  if (!isSo) throw new Broken(otherwise);
+export function expectThat(isSo: boolean, otherwise: string, measure?: Measure): asserts isSo {
+  if (!isSo) throw new Broken(otherwise, measure);
 }

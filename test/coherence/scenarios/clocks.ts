@@ -13,7 +13,6 @@ const AHEAD_MS = 5_000;
 const skewedInvalidation: Scenario = {
   id: 'S22',
   title: 'invalidation by tag from a node whose clock is 5 s behind / ahead',
-  quick: false,
   limitMs: 120_000,
   run: async (stage) => {
     const [a, behind, ahead, c] = await stage.processes([0, -SKEW_MS, SKEW_MS, 0]);
@@ -57,7 +56,7 @@ async function invalidatedEverywhere(
 const disorder: Scenario = {
   id: 'S28',
   title: 'live, history, live, history; a device in 2080; two contents with one time',
-  quick: true,
+  quick: ['single'],
   limitMs: 60_000,
   run: async (stage) => {
     const [a, b, c] = await stage.nodes(3);

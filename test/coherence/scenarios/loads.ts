@@ -13,7 +13,7 @@ const FAILING_MS = 20;
 const stampede: Scenario = {
   id: 'S7',
   title: '4 nodes x 25 callers, cold key; the loading node killed',
-  quick: true,
+  quick: ['single'],
   limitMs: 180_000,
   run: async (stage) => {
     await stage.part('cold key', async () => {
@@ -29,8 +29,9 @@ const stampede: Scenario = {
         got.every((value) => value === 'loaded'),
         'a caller got something else',
       );
-      expectThat(source.calls === 1, `${source.calls} loads`);
-      return { note: '1 load', measure: { value: source.calls, unit: 'loads' } };
+      const measure = { value: source.calls, unit: 'loads', bound: 1 };
+      expectThat(source.calls === 1, `${source.calls} loads`, measure);
+      return { note: '1 load', measure };
     });
     await stage.part('loading node killed', async () => {
       const nodes = await stage.processes([0, 0, 0, 0]);
@@ -79,7 +80,7 @@ async function loadAndKill(
 const failingSource: Scenario = {
   id: 'S8',
   title: '50 callers, source failing: at once, and 5 ms apart',
-  quick: true,
+  quick: ['single'],
   limitMs: 40_000,
   run: async (stage) => {
     const { cache } = await stage.node();
@@ -108,8 +109,9 @@ const failingSource: Scenario = {
       // Remembered for longer than the load itself took, on the slowest machine.
       const allowed = 1 + Math.floor((performance.now() - startedMs) / 100);
       const said = `${source.calls} ${source.calls === 1 ? 'call' : 'calls'}, ${source.mostAtOnce} at once`;
-      expectThat(source.mostAtOnce === 1 && source.calls <= allowed, said);
-      return { note: said, measure: { value: source.calls, unit: 'calls' } };
+      const measure = { value: source.calls, unit: 'calls', bound: allowed };
+      expectThat(source.mostAtOnce === 1 && source.calls <= allowed, said, measure);
+      return { note: said, measure };
     });
   },
 };
@@ -121,7 +123,7 @@ async function settleAll(work: readonly Promise<unknown>[]): Promise<void> {
 const noStaleCopy: Scenario = {
   id: 'S19',
   title: 'a failing loader without a stale copy',
-  quick: true,
+  quick: ['single'],
   limitMs: 30_000,
   run: (stage) =>
     stage.part('', async () => {
@@ -152,7 +154,7 @@ function isCausedBy(error: unknown, reason: string): boolean {
 const refreshWithoutValue: Scenario = {
   id: 'S9',
   title: 'background refresh whose loader returns undefined or rejects',
-  quick: true,
+  quick: ['single'],
   limitMs: 40_000,
   run: async (stage) => {
     const options = { ttlMs: 1_000, whileRevalidateMs: 60_000 };
@@ -193,7 +195,7 @@ const refreshWithoutValue: Scenario = {
 const backOff: Scenario = {
   id: 'S10',
   title: 'expired long ago, source failing, 10 reads',
-  quick: true,
+  quick: ['single'],
   limitMs: 40_000,
   run: (stage) =>
     stage.part('', async () => {
@@ -211,10 +213,11 @@ const backOff: Scenario = {
       for (let i = 0; i < 10; i++) served.add(await cache.getOrLoad(key, source.load, options).catch(() => 'an error'));
       // At most two a second are a back-off; none at all would never notice that the source is back.
       const allowed = 1 + Math.floor((performance.now() - startedMs) / 500);
-      expectThat(source.calls <= allowed, `${source.calls} calls, serves ${[...served].join(', ')}`);
+      const measure = { value: source.calls, unit: 'calls', bound: allowed };
+      expectThat(source.calls <= allowed, `${source.calls} calls, serves ${[...served].join(', ')}`, measure);
       expectThat(source.calls > 0, 'the source is not asked');
       expectThat(served.size === 1 && served.has('first'), `serves ${[...served].join(', ')}`);
-      return { note: `${source.calls} call, stale copy served`, measure: { value: source.calls, unit: 'calls' } };
+      return { note: `${source.calls} call, stale copy served`, measure };
     }),
 };
 

@@ -9,7 +9,6 @@ const END_BOUND_MS = 10_000;
 const termination: Scenario = {
   id: 'S29',
   title: 'a set in flight when the process gets SIGTERM',
-  quick: false,
   limitMs: 60_000,
   run: (stage) =>
     stage.part('', async () => {
@@ -45,7 +44,7 @@ const ATTEMPTS = 5;
 const stall: Scenario = {
   id: 'S30',
   title: 'event loop of one node stalls 2 s while another deletes',
-  quick: true,
+  quick: ['single'],
   limitMs: 60_000,
   run: (stage) =>
     stage.part('', async () => {

@@ -15,7 +15,7 @@ const LOAD_MS = 200;
 const promotion: Scenario = {
   id: 'S1',
   title: 'promotion of an old L2 value while another node overwrites it',
-  quick: true,
+  quick: ['single'],
   limitMs: 40_000,
   run: (stage) =>
     stage.part('', async () => {
@@ -47,7 +47,7 @@ async function untilNew(cache: CacheNode, key: string, value: unknown): Promise<
   const last = await cache.get(key);
   expectThat(last === value, `says the new value once, then ${JSON.stringify(last)}`);
   expectThat(staleMs < 1, `stale for ${said(staleMs)}`);
-  return { note: 'new value at once', measure: { value: 0, unit: 'ms stale' } };
+  return 'new value at once';
 }
 
 /** A load is under way while `invalidate` is done; then each reader must load anew. */
@@ -83,7 +83,7 @@ async function loadsAnew(
 const deleteInFlight: Scenario = {
   id: 'S2',
   title: 'delete while a load is under way',
-  quick: true,
+  quick: ['single'],
   limitMs: 40_000,
   run: (stage) =>
     stage.part('', async () => {
@@ -124,7 +124,7 @@ async function eachWay(
 const invalidateInFlight: Scenario = {
   id: 'S2t',
   title: 'invalidation by tag, pattern, clear while a load is under way',
-  quick: true,
+  quick: ['single'],
   limitMs: 60_000,
   run: async (stage) => {
     const [a, b] = await stage.nodes(2);
@@ -138,7 +138,7 @@ const invalidateInFlight: Scenario = {
 const invalidateElsewhere: Scenario = {
   id: 'S2x',
   title: 'the same, load on node A, delete on node B, also read on C',
-  quick: true,
+  quick: ['single', 'peers'],
   limitMs: 60_000,
   run: async (stage) => {
     const [a, b, c] = await stage.nodes(3);

@@ -18,7 +18,7 @@ const AWAY_MS = 4_500;
 const resurrection: Scenario = {
   id: 'S26',
   title: 'delete, then: neighbours evicted, fail over, peer back, recovery queue replayed',
-  quick: false,
+  quick: ['single'],
   limitMs: 600_000,
   run: async (stage) => {
     await stage.part('neighbours evicted', () => evictNeighbours(stage));

@@ -9,7 +9,7 @@ const SOON_MS = 2_000;
 const falsy: Scenario = {
   id: 'S5',
   title: "0, '', false, null from L2",
-  quick: true,
+  quick: ['single'],
   limitMs: 30_000,
   run: async (stage) => {
     const given = [0, '', false, null].map((value) => ({ value, key: stage.key('falsy') }));
@@ -31,7 +31,7 @@ const falsy: Scenario = {
 const mutation: Scenario = {
   id: 'S16',
   title: 'a caller mutates what it got',
-  quick: true,
+  quick: ['single'],
   limitMs: 30_000,
   run: async (stage) => {
     const original = () => ({ name: 'one', list: [1, 2, 3], deep: { flag: true } });
@@ -124,7 +124,7 @@ const samples: readonly (readonly [name: string, value: unknown, expected?: unkn
 const kinds: Scenario = {
   id: 'S17',
   title: 'types through every level',
-  quick: true,
+  quick: ['single', 'peers'],
   limitMs: 60_000,
   run: async (stage) => {
     // With peers, all are there from the start, so that the copies lie where they stay.
