@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'node:tls';
-import { createClient, RESP_TYPES } from '@redis/client';
+import { RESP_TYPES, RedisClient } from '@redis/client';
 import { waitWithin } from '../core/call.js';
 import type { Chance } from '../core/chance.js';
 import type { Cancel, Clock } from '../core/clock.js';
@@ -52,12 +52,17 @@ const IN_FLIGHT_MAX = 16_384;
 /** Bulk replies as Buffers, maps as arrays of key, value, key, value. */
 const PLAIN_REPLIES = { [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.MAP]: Array };
 
+/**
+ * Not `createClient`: that builds a class of all four hundred commands anew whenever the options differ from the last
+ * ones, as every address does. Ten milliseconds each and as much of garbage, at the moment when all connections are lost.
+ */
+const makeClient = RedisClient.factory({ RESP: 3 });
+
 function openClient(address: string, access: RedisAccess) {
   const { host, port } = parseAddress(address);
   const { tls } = access;
   const socket = { host, port, connectTimeout: CONNECT_BOUND_MS, reconnectStrategy: false as const };
-  return createClient({
-    RESP: 3,
+  return makeClient({
     socket: tls === undefined || tls === false ? socket : { ...socket, ...(tls === true ? {} : tls), tls: true },
     ...(access.username === undefined ? {} : { username: access.username }),
     ...(access.password === undefined ? {} : { password: access.password }),
