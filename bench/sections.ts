@@ -1,6 +1,7 @@
 import type { Section } from './section.js';
 import { l1 } from './sections/l1.js';
 import { l2 } from './sections/l2.js';
+import { l3 } from './sections/l3.js';
 
 /** In the order in which they run: the last ones take up what the first ones measured. */
-export const sections: readonly Section[] = [l1, l2];
+export const sections: readonly Section[] = [l1, l2, l3];

@@ -2,6 +2,8 @@
 export const tasks = {
   'fleet-node': () => import('./tasks/fleet-node.js'),
   'local-cache': () => import('./tasks/local-cache.js'),
+  'peer-client': () => import('./tasks/peer-client.js'),
+  'peer-owner': () => import('./tasks/peer-owner.js'),
   'redis-client': () => import('./tasks/redis-client.js'),
 } as const;
 

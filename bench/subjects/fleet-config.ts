@@ -11,3 +11,14 @@ export const PATIENT_DEADLINES = { read: PATIENCE_MS, write: PATIENCE_MS } as co
 export function redisConfig(nodes: readonly string[], prefix: string): NonNullable<CacheConfig['redis']> {
   return { nodes: [...nodes], prefix, timeout: PATIENCE_MS };
 }
+
+/** Nodes that share their memory, each key with one owner. */
+export function peersConfig(seeds: readonly string[]): NonNullable<CacheConfig['peers']> {
+  return {
+    listen: '127.0.0.1:0',
+    seeds: [...seeds],
+    secret: 'only-for-this-benchmark',
+    replicas: 1,
+    timeout: PATIENCE_MS,
+  };
+}
