@@ -65,7 +65,7 @@ async function playOne(
 }
 
 async function play(options: Options, args: readonly string[]): Promise<Report> {
-  const command = ['coherence', ...(args.length > 0 ? ['--'] : []), ...args].join(' ');
+  const command = ['npm run coherence', ...(args.length > 0 ? ['--'] : []), ...args].join(' ');
   const at = new Date().toISOString();
   return { machine: machineOf(), command, at, rows: await playAll(options) };
 }

@@ -25,7 +25,7 @@ function sectionOf({ machine, command, at, rows }: Report): string {
   );
   const told = notes.map(({ id, column, cell, note }) => `- **${id}** ${column}: ${cell}. ${escaped(note)}`);
   return [
-    `## ${at.slice(0, 10)}: \`npm run ${command}\``,
+    `## ${at.slice(0, 10)}: \`${command}\``,
     `On ${cores} cores of ${cpu}, ${os}, Node ${node}. ${versionsOf(rows)}`,
     table.join('\n'),
     `<details><summary>What each cell says</summary>\n\n${told.join('\n')}\n\n</details>`,
