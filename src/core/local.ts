@@ -16,6 +16,8 @@ export interface LocalEntry {
   readonly heldSinceMs: number;
   /** Whether the feed vouches for it now; without that it is doubted: outdated, perhaps, by more than is promised. */
   readonly trusted: boolean;
+  /** What it takes of this level's budget. */
+  readonly sizeBytes: number;
 }
 
 /**
@@ -35,6 +37,8 @@ export interface LocalTier {
    * decoded, and is no longer doubted. May decline silently to keep what it has no room for.
    */
   put(key: string, entry: Entry, mode: WriteMode): WriteOutcome;
+  /** As a fill of the very data that are here, without its payload. Does nothing when something else is here by now. */
+  confirm(key: string, told: Entry): void;
   /** Forgets the copy here; says nothing about the entry elsewhere. */
   drop(key: string): void;
   /** Forgets every copy. */

@@ -5,6 +5,7 @@ export const NO_LOCAL: LocalTier = Object.freeze({
   read: () => NOT_HERE,
   find: () => undefined,
   put: () => ({ kind: 'none' as const }),
+  confirm() {},
   drop() {},
   dropAll() {},
   doubt() {},

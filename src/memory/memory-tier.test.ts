@@ -108,6 +108,7 @@ describe('find', () => {
       accessCount: 2,
       heldSinceMs: startMs,
       trusted: true,
+      sizeBytes: tier.sizeBytes,
     });
   });
 
@@ -355,6 +356,22 @@ describe('a doubt', () => {
       expect(tier.read('k')).toBe(value);
     }
     expect(tier.find('k')?.entry).toMatchObject({ fillStart: at(1_500), fence: at(1_100) });
+  });
+
+  it('is over when a level says without the payload that it has the same, and not for something else', () => {
+    const { tier, clock, entry, deleted } = memoryTier();
+    tier.put('k', entry('v', 1_000), 'set');
+    const value = tier.read('k');
+    tier.doubt(partitionOf('k'));
+    clock.advance(500);
+    tier.confirm('other', entry('v', 1_000));
+    tier.confirm('k', entry('v', 999));
+    tier.confirm('k', { ...deleted(5_000), version: entry('v', 1_000).version });
+    expect(tier.find('k')?.trusted).toBe(false);
+    tier.confirm('k', entry('', 1_000, { payload: NO_PAYLOAD }));
+    expect(tier.read('k')).toBe(value);
+    expect(tier.find('k')).toMatchObject({ trusted: true, heldSinceMs: clock.wallMs() });
+    expect([tier.find('other'), tier.entries]).toEqual([undefined, 1]);
   });
 
   it('stays when what comes is older, or tells only of a delete before it', () => {

@@ -128,6 +128,7 @@ export class MemoryTier implements LocalTier {
       accessCount: page.uses[at] as number,
       heldSinceMs: Math.round((page.heldSinceMs[at] as number) + aheadMs),
       trusted: this.#isTrusted(page, at, nowMs) && !this.#isDoubted(page, at),
+      sizeBytes: page.sizesBytes[at] as number,
     };
     const held = page.values[at];
     if (isDecoded(page.contents[at] as number)) return { ...known, value: held };
@@ -152,6 +153,13 @@ export class MemoryTier implements LocalTier {
     if (merged.entry !== current) this.#keep(key, slot, merged.entry, nowMs, isConfirmed);
     else if (slot !== undefined && isConfirmed) this.#trust(this.#slots.pageOf(slot), Slots.placeOf(slot), nowMs);
     return merged.accepted ? STORED : { kind: 'superseded', by: merged.entry.version };
+  }
+
+  confirm(key: string, told: Entry): void {
+    const nowMs = this.#clock.monotonicMs();
+    const slot = this.#liveSlot(key, nowMs);
+    if (slot === undefined || !isSame(this.#entryAt(slot, nowMs), told)) return;
+    this.#trust(this.#slots.pageOf(slot), Slots.placeOf(slot), nowMs);
   }
 
   drop(key: string): void {

@@ -49,11 +49,16 @@ export class SmallLocalTier implements LocalTier {
     if (!this.hasRoom) this.#held.delete(key);
     else if (merged.accepted) this.#keep(key, merged.entry);
     else if (held !== undefined) {
-      const isSame = merged.entry.kind === entry.kind && compareVersions(merged.entry.version, entry.version) === 0;
-      const confirmed = mode === 'fill' && isSame ? { trusted: true, heldSinceMs: this.#clock.wallMs() } : {};
-      this.#held.set(key, { ...held, ...confirmed, entry: { ...merged.entry, payload: NO_PAYLOAD } });
+      this.#held.set(key, { ...held, entry: { ...merged.entry, payload: NO_PAYLOAD } });
+      if (mode === 'fill') this.confirm(key, entry);
     }
     return merged.accepted ? STORED : { kind: 'superseded', by: merged.entry.version };
+  }
+
+  confirm(key: string, told: Entry): void {
+    const held = this.#held.get(key);
+    if (held?.entry.kind !== told.kind || compareVersions(held.entry.version, told.version) !== 0) return;
+    this.#held.set(key, { ...held, trusted: true, heldSinceMs: this.#clock.wallMs() });
   }
 
   drop(key: string): void {
@@ -88,6 +93,7 @@ export class SmallLocalTier implements LocalTier {
       accessCount: 0,
       heldSinceMs: nowMs,
       trusted: true,
+      sizeBytes: 300 + 2 * entry.payload.length,
     });
   }
 }
