@@ -4,7 +4,7 @@ import { machineOf } from '../../src/cli/demo/report.js';
 import { HostProcess } from './host-process.js';
 import { HELP, type Options, readOptions } from './options.js';
 import { pageOf } from './page.js';
-import { type Report, type Row, rowOf } from './report.js';
+import { joinReports, type Report, type Row, rowOf } from './report.js';
 import type { Scenario } from './scenario.js';
 import { scenarios } from './scenarios.js';
 import type { Shape } from './subject.js';
@@ -81,11 +81,12 @@ async function main(): Promise<void> {
     console.log(HELP);
     return;
   }
-  const reports = options.from?.map(readReport) ?? [await play(options, args)];
-  for (const { rows } of reports) console.log(`\n${formatTable(rows)}`);
-  if (options.jsonFile !== undefined) writeFileSync(options.jsonFile, `${JSON.stringify(reports[0], null, 2)}\n`);
-  if (options.markdownFile !== undefined) writeFileSync(options.markdownFile, pageOf(reports));
-  const failed = reports.flatMap(({ rows }) => rows.filter(({ subject, ok }) => subject === OURS && ok === false));
+  const { from, jsonFile, markdownFile } = options;
+  const report = from === undefined ? await play(options, args) : joinReports(from.map(readReport));
+  console.log(`\n${formatTable(report.rows)}`);
+  if (jsonFile !== undefined) writeFileSync(jsonFile, `${JSON.stringify(report, null, 2)}\n`);
+  if (markdownFile !== undefined) writeFileSync(markdownFile, pageOf(report));
+  const failed = report.rows.filter(({ subject, ok }) => subject === OURS && ok === false);
   if (failed.length === 0) return;
   console.log(`\nOurs fails in ${failed.map(({ id, shape }) => `${id} (${shape})`).join(', ')}.`);
   process.exitCode = 1;

@@ -25,8 +25,8 @@ export const HELP = `npm run coherence -- [options]
   --writes N            writes of the scenarios that lose many (S23, S25); when left out, 100,000 and 200,000
   --quick               ours only, a choice of scenarios in little more than a minute: for CI
   --json FILE           writes the rows there
-  --markdown FILE       writes the tables there
-  --from A.json,B.json  plays nothing, and shows what earlier runs wrote`;
+  --markdown FILE       writes the table there
+  --from A.json,B.json  plays nothing, and joins what earlier runs wrote; of what was played twice the later file counts`;
 
 /** Writes that the quick form loses. */
 const QUICK_WRITES = 6_000;

@@ -1,22 +1,21 @@
-/** Reports as a page of the documentation. */
+/** A report as a page of the documentation. */
 import type { Report, Row } from './report.js';
 import { tableOf } from './table.js';
 
 const HEAD = `# Coherence, measured
 
-Written by \`npm run coherence -- --from ... --markdown docs/coherence.md\` from the reports in \`bench/results\`; do not edit.
+What each cache does in the situations that decide whether it is right. Every scenario plays on real Redis servers, and every
+cache plays through the same adapter interface (\`test/coherence/subjects\`, a file each), with the options that its own
+documentation recommends. *single*: one Redis; *cluster*: a Redis Cluster of three primaries and three replicas; *peers*: the same,
+and the memory of the nodes as a third level. The others play on one Redis, or on the cluster where the scenario is about it.
 
-Each scenario plays on real Redis servers, ours and every other cache through the same adapter interface
-(\`test/coherence/subjects\`, one file each). *single*: one Redis; *cluster*: a Redis Cluster of three primaries and three
-replicas; *peers*: the same, and the memory of the nodes as a third level. The others play on one Redis, or on the cluster where
-the scenario is about it. \`ok\`: it holds. \`FAIL\`: it is broken (\`2/20\`: in 2 of 20 runs). \`n/a\`: the library has no word for
-what is asked. \`-\`: not played.`;
+\`ok\`: it holds. \`FAIL\`: it is broken (\`FAIL 2/20\`: in 2 of 20 runs). \`n/a\`: the library has no word for what is asked. \`-\`:
+not played. What each cell says in detail stands below the table.
 
-export function pageOf(reports: readonly Report[]): string {
-  return `${[HEAD, ...reports.map(sectionOf)].join('\n\n')}\n`;
-}
+This page is written by \`npm run coherence -- --from FILES --markdown docs/coherence.md\`, not by hand; the rows are in
+\`bench/results/coherence.json\`.`;
 
-function sectionOf({ machine, command, at, rows }: Report): string {
+export function pageOf({ machine, command, at, rows }: Report): string {
   const { cpu, cores, os, node } = machine;
   const { columns, lines, notes } = tableOf(rows);
   const head = ['', 'scenario', ...columns];
@@ -24,12 +23,13 @@ function sectionOf({ machine, command, at, rows }: Report): string {
     (cells) => `| ${cells.map(escaped).join(' | ')} |`,
   );
   const told = notes.map(({ id, column, cell, note }) => `- **${id}** ${column}: ${cell}. ${escaped(note)}`);
-  return [
-    `## ${at.slice(0, 10)}: \`${command}\``,
-    `On ${cores} cores of ${cpu}, ${os}, Node ${node}. ${versionsOf(rows)}`,
+  return `${[
+    HEAD,
+    `${at.slice(0, 10)}, ${cores} cores of ${cpu}, ${os}, Node ${node}. ${versionsOf(rows)}`,
+    `\`\`\`sh\n${command}\n\`\`\``,
     table.join('\n'),
-    `<details><summary>What each cell says</summary>\n\n${told.join('\n')}\n\n</details>`,
-  ].join('\n\n');
+    `## In detail\n\n${told.join('\n')}`,
+  ].join('\n\n')}\n`;
 }
 
 function versionsOf(rows: readonly Row[]): string {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { pageOf } from './page.js';
-import { type Row, rowOf } from './report.js';
+import { joinReports, type Row, rowOf } from './report.js';
 import { scenarios } from './scenarios.js';
 import type { Shape } from './subject.js';
 import { OURS } from './subjects.js';
@@ -26,6 +26,8 @@ function row(runs: readonly Finding[], subject = OURS, shape: Shape = 'single', 
   if (of === undefined) throw new Error('there is no such scenario');
   return rowOf({ scenario: of, subject, version: '1.2.3', shape, runs });
 }
+
+const machine = { cpu: 'a cpu', cores: 2, memoryBytes: 1, os: 'Linux x64', node: 'v20.0.0' };
 
 describe('the report of the scenarios', () => {
   it('gives the largest number of all runs, their median, and the bound', () => {
@@ -61,12 +63,25 @@ describe('the report of the scenarios', () => {
     expect(told).not.toHaveProperty('ok');
   });
 
+  it('joins several runs: the later one counts, and both commands are named', () => {
+    const first = { machine, command: 'first', at: 'monday', rows: [row([stale(5)]), row([stale(5)], OURS, 'peers')] };
+    const second = { machine, command: 'second', at: 'tuesday', rows: [row([stale(7)])] };
+    const joined = joinReports([first, second]);
+    expect(joined).toMatchObject({ command: 'first\nsecond', at: 'tuesday' });
+    expect(joined.rows.map(({ shape, value }) => [shape, value])).toEqual([
+      ['single', 7],
+      ['peers', 5],
+    ]);
+    expect(() => joinReports([first, { ...second, machine: { ...machine, cores: 64 } }])).toThrow('one machine');
+  });
+
   it('puts ours and the others side by side, and names machine, command and versions on the page', () => {
     const rows = [row([stale(30)]), row([stale(40)], OURS, 'cluster'), row([failed('stale | for good')], 'other')];
-    const machine = { cpu: 'a cpu', cores: 2, memoryBytes: 1, os: 'Linux x64', node: 'v20.0.0' };
-    const page = pageOf([{ machine, command: 'npm run coherence -- --only S3', at: '2026-11-22T00:00:00Z', rows }]);
-    expect(page).toContain('## 2026-11-22: `npm run coherence -- --only S3`');
-    expect(page).toContain('On 2 cores of a cpu, Linux x64, Node v20.0.0. fleetflow-cache 1.2.3, other 1.2.3.');
+    const page = pageOf({ machine, command: 'npm run coherence -- --only S3', at: '2026-11-22T00:00:00Z', rows });
+    expect(page).toContain('```sh\nnpm run coherence -- --only S3\n```');
+    expect(page).toContain(
+      '2026-11-22, 2 cores of a cpu, Linux x64, Node v20.0.0. fleetflow-cache 1.2.3, other 1.2.3.',
+    );
     expect(page).toContain('|  | scenario | ours single | ours cluster | other |');
     expect(page).toContain(`| S3 | ${scenario?.title} | ok | ok | FAIL |`);
     expect(page).toContain('- **S3** other: FAIL. stale \\| for good');

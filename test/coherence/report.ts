@@ -2,6 +2,7 @@
 import type { machineOf } from '../../src/cli/demo/report.js';
 import type { Scenario } from './scenario.js';
 import type { Shape } from './subject.js';
+import { subjectNames } from './subjects.js';
 import { type Finding, measuresOf, type Verdict } from './verdict.js';
 
 /** All runs of one scenario by one subject in one shape. */
@@ -16,6 +17,7 @@ export interface Played {
 /** As every measuring command writes it. */
 export interface Report {
   readonly machine: ReturnType<typeof machineOf>;
+  /** Several where several reports were joined, one to a line. */
   readonly command: string;
   readonly at: string;
   readonly rows: readonly Row[];
@@ -43,6 +45,7 @@ export interface Row {
 }
 
 const FAILURES_TOLD = 3;
+const SHAPES: readonly Shape[] = ['single', 'cluster', 'peers'];
 
 export function rowOf({ scenario, subject, version, shape, runs }: Played): Row {
   const verdict = verdictOf(runs);
@@ -83,4 +86,24 @@ function noteOf(runs: readonly Finding[], verdict: Verdict): string {
   for (const note of notes) counts.set(note, (counts.get(note) ?? 0) + 1);
   const most = [...counts].sort((a, b) => b[1] - a[1]).slice(0, FAILURES_TOLD);
   return most.map(([note, count]) => `${count} x ${note}`).join('; ');
+}
+
+/**
+ * One report of several runs: where two of them have the same row, that of the later one counts.
+ * @throws Error when they come from different machines
+ */
+export function joinReports(reports: readonly Report[]): Report {
+  const machines = new Set(reports.map(({ machine }) => JSON.stringify(machine)));
+  const last = reports.at(-1);
+  if (last === undefined || machines.size > 1) throw new Error('Only reports of one machine can be joined.');
+  const rows = new Map<string, Row>();
+  for (const row of reports.flatMap((report) => report.rows)) rows.set(`${row.id} ${row.subject} ${row.shape}`, row);
+  const place = ({ subject, shape }: Row): number =>
+    subjectNames.indexOf(subject) * SHAPES.length + SHAPES.indexOf(shape);
+  return {
+    machine: last.machine,
+    command: reports.map(({ command }) => command).join('\n'),
+    at: last.at,
+    rows: [...rows.values()].sort((a, b) => place(a) - place(b)),
+  };
 }
