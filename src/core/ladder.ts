@@ -182,9 +182,11 @@ function judge(one: Climb, rung: Rung, outcome: Outcome, parts: LadderParts): vo
   }
 }
 
-function judgeFound(one: Climb, rung: Rung, { entry, level = rung.level }: Found, parts: LadderParts): void {
+function judgeFound(one: Climb, rung: Rung, found: Found, parts: LadderParts): void {
+  const { entry, level = rung.level, unsure = false } = found;
   if (rung.level === 'source') {
     one.settled = true;
+    one.standIn = unsure;
     one.answer = { entry, level };
     return;
   }

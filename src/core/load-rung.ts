@@ -23,9 +23,9 @@ export interface LoadParts {
   readonly failures: LoadFailures;
   readonly tally: Tally;
   readonly leases: LeaseOffice;
-  /** Reads what others may have filled since: from the level whose leases they are. */
+  /** Reads what others may have filled since, from the nearest level that answers. */
   reread(keys: readonly string[], call: Call): Promise<readonly Outcome[]>;
-  /** Fills that level. Never rejects. */
+  /** Fills the nearest level that takes it. Never rejects. */
   fill(writes: readonly Write[], call: Call): Promise<unknown>;
 }
 

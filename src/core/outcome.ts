@@ -12,8 +12,11 @@ export type SkipReason = 'breaker-open' | 'overloaded' | 'no-time' | 'not-ready'
  * it"), a skip and a failure are not, and only after a miss may the rung be filled.
  */
 export type Outcome =
-  /** `level`: who has it, when that is not the rung that was asked. */
-  | { readonly kind: 'found'; readonly entry: Entry; readonly level?: Level }
+  /**
+   * `level`: who has it, when that is not the rung that was asked. `unsure`: somebody nearer did not answer, who may know
+   * better.
+   */
+  | { readonly kind: 'found'; readonly entry: Entry; readonly level?: Level; readonly unsure?: boolean }
   | { readonly kind: 'miss' }
   | { readonly kind: 'skipped'; readonly why: SkipReason }
   | { readonly kind: 'failed'; readonly error: Error };

@@ -14,7 +14,7 @@ import { type LoadGate, type LoadParts, LoadRung } from './load-rung.js';
 import { LoadedEntries } from './loaded-entries.js';
 import type { Loader } from './loader.js';
 import { type LocalTier, NOT_HERE } from './local.js';
-import type { Level, Outcome, WriteOutcome } from './outcome.js';
+import { type Level, MISS, type Outcome, type WriteOutcome } from './outcome.js';
 import { type Flight, SingleFlight } from './single-flight.js';
 import type { Tally } from './tally.js';
 import type { Rung, Tier, Write } from './tier.js';
@@ -87,9 +87,8 @@ export class Reader {
     this.#loadParts = {
       ...parts,
       failures: new LoadFailures(parts.loadFailureMs),
-      // The nearest tier is the one whose leases they are.
       reread: (keys, call) => this.#reread(keys, call),
-      fill: async (writes, call) => parts.tiers[0]?.write(writes, call),
+      fill: (writes, call) => this.#fillNow(writes, call),
     };
   }
 
@@ -253,12 +252,32 @@ export class Reader {
     }
   }
 
+  /** The leases of a key are those of the nearest tier that answers. */
   async #reread(keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
-    const [nearest] = this.#parts.tiers;
-    if (nearest === undefined) return [];
-    const { level } = nearest;
-    const outcomes = await nearest.read(keys, call);
-    return outcomes.map((outcome) => (outcome.kind === 'found' ? { ...outcome, level } : outcome));
+    const answers: Outcome[] = keys.map(() => MISS);
+    let open = keys.map((_, at) => at);
+    for (const [nth, tier] of this.#parts.tiers.entries()) {
+      if (open.length === 0) break;
+      const outcomes = await tier.read(
+        open.map((at) => keys[at] as string),
+        call,
+      );
+      open.forEach((at, i) => {
+        const outcome = outcomes[i] as Outcome;
+        answers[at] = outcome.kind === 'found' ? { ...outcome, level: tier.level, unsure: nth > 0 } : outcome;
+      });
+      open = open.filter((at) => !isAnswer(answers[at]));
+    }
+    return answers;
+  }
+
+  async #fillNow(writes: readonly Write[], call: Call): Promise<void> {
+    let open = writes;
+    for (const tier of this.#parts.tiers) {
+      if (open.length === 0) return;
+      const outcomes = await tier.write(open, call);
+      open = open.filter((_, i) => !isAnswer(outcomes[i]));
+    }
   }
 
   #held(key: string): Held | undefined {
@@ -358,6 +377,10 @@ export class Reader {
       });
     this.#background.add(tracked);
   }
+}
+
+function isAnswer(outcome: Outcome | WriteOutcome | undefined): boolean {
+  return outcome?.kind !== 'failed' && outcome?.kind !== 'skipped';
 }
 
 function named(keys: readonly string[]): string {

@@ -7,7 +7,8 @@ import { CacheError, type CacheErrorCode } from '../core/errors.js';
 import { FeedLeases } from '../core/feed-lease.js';
 import { Floors } from '../core/floors.js';
 import { HybridClock } from '../core/hlc.js';
-import { NO_LEASES } from '../core/lease.js';
+import { type LeaseOffice, NO_LEASES } from '../core/lease.js';
+import { officeWithStandIn } from '../core/lease-offices.js';
 import { NO_LOCAL } from '../core/no-local.js';
 import { NULL_RECORDER } from '../core/recorder.js';
 import { RecoveryQueue } from '../core/recovery.js';
@@ -139,7 +140,7 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
     loadFailureMs: LOAD_FAILURE_MS,
     tombstoneMs: TOMBSTONE_MS,
     feedLeases: leases,
-    leases: redis?.leases ?? NO_LEASES,
+    leases: leaseOffice(redis?.leases, peers?.leases),
     deadlines: {
       readMs: config.deadlines.read,
       loadMs: config.deadlines.load,
@@ -162,6 +163,12 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
     snapshot: () => recorder?.snapshot(),
     health: () => watch.health(),
   };
+}
+
+/** Where Redis cannot be asked, the owners grant. */
+function leaseOffice(redis: LeaseOffice | undefined, owners: LeaseOffice | undefined): LeaseOffice {
+  if (redis === undefined || owners === undefined) return redis ?? owners ?? NO_LEASES;
+  return officeWithStandIn(redis, owners);
 }
 
 /** `compose`, for those who only want the cache. */

@@ -34,7 +34,7 @@ function call(waitMs = 1_000): Call {
 }
 
 function misses(request: Sent | undefined): void {
-  request?.reply(encodeReply({ reads: (request?.reads ?? []).map(() => 'miss'), writes: [] }));
+  request?.reply(encodeReply({ reads: (request?.reads ?? []).map(() => 'miss'), writes: [], leases: [] }));
 }
 
 async function kindsOf(outcomes: Promise<readonly Outcome[]>): Promise<string[]> {
@@ -98,7 +98,7 @@ describe('adaptive batching', () => {
     const read = batcher.read(['a', 'b', 'c'], call());
     await clock.advanceSettled(0);
     const answers: WireRead[] = ['miss', 'later', 'later'];
-    sent[0]?.reply(encodeReply({ reads: answers, writes: [] }));
+    sent[0]?.reply(encodeReply({ reads: answers, writes: [], leases: [] }));
     await clock.advanceSettled(0);
     expect(sent[1]?.reads).toEqual(['b', 'c']);
     misses(sent[1]);
@@ -108,7 +108,7 @@ describe('adaptive batching', () => {
   it('does not ask a peer for ever that puts everything off', async () => {
     const read = batcher.read(['a', 'b'], call());
     await clock.advanceSettled(0);
-    sent[0]?.reply(encodeReply({ reads: ['later', 'later'], writes: [] }));
+    sent[0]?.reply(encodeReply({ reads: ['later', 'later'], writes: [], leases: [] }));
     expect(await kindsOf(read)).toEqual(['failed', 'failed']);
     await clock.advanceSettled(0);
     expect(sent).toHaveLength(1);
@@ -116,7 +116,7 @@ describe('adaptive batching', () => {
 
   it.each([
     ['is no reply', Uint8Array.of(1, 2, 3)],
-    ['has fewer answers than questions', encodeReply({ reads: ['miss'], writes: [] })],
+    ['has fewer answers than questions', encodeReply({ reads: ['miss'], writes: [], leases: [] })],
   ])('fails every key when the reply %s, and goes on', async (_what, body) => {
     const read = batcher.read(['a', 'b'], call());
     await clock.advanceSettled(0);
@@ -131,7 +131,7 @@ describe('adaptive batching', () => {
   it('fails only the key whose entry cannot be read', async () => {
     const read = batcher.read(['a', 'b'], call());
     await clock.advanceSettled(0);
-    sent[0]?.reply(encodeReply({ reads: [Uint8Array.of(7), 'miss'], writes: [] }));
+    sent[0]?.reply(encodeReply({ reads: [Uint8Array.of(7), 'miss'], writes: [], leases: [] }));
     expect(await kindsOf(read)).toEqual(['failed', 'miss']);
   });
 
@@ -152,14 +152,14 @@ describe('adaptive batching', () => {
     const outcomes = batcher.write(writes, call());
     await clock.advanceSettled(0);
     for (let i = 0; i < 16; i++) {
-      sent[i]?.reply(encodeReply({ reads: [], writes: [{ kind: 'stored' }] }));
+      sent[i]?.reply(encodeReply({ reads: [], writes: [{ kind: 'stored' }], leases: [] }));
       await clock.advanceSettled(0);
     }
     const kinds = (await outcomes).map(({ kind }) => kind);
     expect(kinds).toEqual([...new Array(16).fill('stored'), ...new Array(8).fill('skipped')]);
     const again = batcher.write(writes.slice(0, 1), call());
     await clock.advanceSettled(0);
-    sent[16]?.reply(encodeReply({ reads: [], writes: [{ kind: 'stored' }] }));
+    sent[16]?.reply(encodeReply({ reads: [], writes: [{ kind: 'stored' }], leases: [] }));
     expect((await again)[0]?.kind).toBe('stored');
   });
 });

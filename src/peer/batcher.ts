@@ -3,8 +3,10 @@ import type { Clock } from '../core/clock.js';
 import { decodeEntry } from '../core/entry-format.js';
 import { CacheError, toError } from '../core/errors.js';
 import { MISS, type Outcome, type SkipReason, type WriteOutcome } from '../core/outcome.js';
+import type { LeaseQuestion } from './lease-wire.js';
 import { BATCH_BYTES_MAX, BATCH_KEYS_MAX } from './limits.js';
 import { Ticket } from './ticket.js';
+import type { LeaseOutcome } from './transport.js';
 import { decodeReply, encodeRequest, type WireRead, type WireWrite } from './wire.js';
 
 /**
@@ -26,9 +28,16 @@ type Item =
       readonly write: WireWrite;
       readonly ticket: Ticket<WriteOutcome>;
       readonly index: number;
+    }
+  | {
+      readonly kind: 'lease';
+      readonly question: LeaseQuestion;
+      readonly ticket: Ticket<LeaseOutcome>;
+      readonly index: number;
     };
 type ReadItem = Extract<Item, { kind: 'read' }>;
 type WriteItem = Extract<Item, { kind: 'write' }>;
+type LeaseItem = Extract<Item, { kind: 'lease' }>;
 
 /**
  * Adaptive batching for one peer: at most two requests are in flight; what comes meanwhile waits, and leaves together
@@ -66,6 +75,15 @@ export class Batcher {
     const ticket = new Ticket<WriteOutcome>(writes.length);
     writes.forEach((write, index) => {
       this.#enqueue({ kind: 'write', write, ticket, index }, call);
+    });
+    return ticket.answers(this.#clock, call, this.#name);
+  }
+
+  /** Answers in the order of the questions, within the call. Never rejects. */
+  lease(questions: readonly LeaseQuestion[], call: Call): Promise<readonly LeaseOutcome[]> {
+    const ticket = new Ticket<LeaseOutcome>(questions.length);
+    questions.forEach((question, index) => {
+      this.#enqueue({ kind: 'lease', question, ticket, index }, call);
     });
     return ticket.answers(this.#clock, call, this.#name);
   }
@@ -121,12 +139,20 @@ export class Batcher {
   async #exchange(items: readonly Item[]): Promise<void> {
     const reads = items.filter(isRead);
     const writes = items.filter(isWrite);
+    const leases = items.filter(isLease);
     try {
-      const request = encodeRequest({ reads: reads.map(({ key }) => key), writes: writes.map(({ write }) => write) });
+      const request = encodeRequest({
+        reads: reads.map(({ key }) => key),
+        writes: writes.map(({ write }) => write),
+        leases: leases.map(({ question }) => question),
+      });
       const body = await this.#send(request);
-      const reply = decodeReply(body, { reads: reads.length, writes: writes.length });
+      const reply = decodeReply(body, { reads: reads.length, writes: writes.length, leases: leases.length });
       writes.forEach(({ ticket, index }, i) => {
         ticket.settle(index, this.#named(reply.writes[i] as WriteOutcome));
+      });
+      leases.forEach(({ ticket, index }, i) => {
+        ticket.settle(index, reply.leases[i] as LeaseOutcome);
       });
       this.#settleReads(reads, reply.reads);
     } catch (thrown) {
@@ -172,6 +198,10 @@ function isRead(item: Item): item is ReadItem {
 
 function isWrite(item: Item): item is WriteItem {
   return item.kind === 'write';
+}
+
+function isLease(item: Item): item is LeaseItem {
+  return item.kind === 'lease';
 }
 
 /** Keys are bounded by their number; what counts is the entries. */

@@ -7,9 +7,10 @@ import type { Outcome, WriteOutcome } from '../core/outcome.js';
 import { Batcher } from './batcher.js';
 import { formatFloors, parseFloorList, parseHello } from './control-format.js';
 import { exchange, type HttpReply } from './http-exchange.js';
+import type { LeaseQuestion } from './lease-wire.js';
 import { ADDRESS_HEADER, HOPS_HEADER, REPLY_BYTES_MAX, REQUEST_MAX_MS } from './limits.js';
 import type { Member } from './member.js';
-import type { FloorList, Hello, PeerTransport } from './transport.js';
+import type { FloorList, Hello, LeaseOutcome, PeerTransport } from './transport.js';
 import type { WireWrite } from './wire.js';
 
 export interface HttpTransportOptions {
@@ -46,6 +47,11 @@ export class HttpPeerTransport implements PeerTransport {
   write(address: string, writes: readonly WireWrite[], call: Call): Promise<readonly WriteOutcome[]> {
     if (this.#closed) return Promise.resolve(writes.map(() => ({ kind: 'failed', error: closedError() })));
     return this.#peer(address).batcher.write(writes, call);
+  }
+
+  lease(address: string, questions: readonly LeaseQuestion[], call: Call): Promise<readonly LeaseOutcome[]> {
+    if (this.#closed) return Promise.resolve(questions.map(() => ({ kind: 'failed', error: closedError() })));
+    return this.#peer(address).batcher.lease(questions, call);
   }
 
   async hello(address: string, self: Member, call: Call): Promise<Hello> {

@@ -91,7 +91,7 @@ async function putEntry(request: PeerRequest, key: string, parts: RouteParts): P
   const write = { key, entry, mode: 'set' } as const;
   const [outcome] =
     request.hops === 1
-      ? parts.service.batch({ reads: [], writes: [{ key, mode: 'set', bytes: encodeEntry(entry) }] }).writes
+      ? parts.service.batch({ reads: [], writes: [{ key, mode: 'set', bytes: encodeEntry(entry) }], leases: [] }).writes
       : await parts.tier.write([write], callOf(parts.clock));
   return { status: 200, body: JSON.stringify(answerOfPut(outcome, entry)) };
 }
@@ -120,7 +120,7 @@ async function postFloors(request: PeerRequest, service: PeerService): Promise<P
 
 function readOwn({ service }: RouteParts, key: string): readonly Outcome[] {
   return service
-    .batch({ reads: [key], writes: [] })
+    .batch({ reads: [key], writes: [], leases: [] })
     .reads.map((read) => (typeof read === 'string' ? { kind: 'miss' } : { kind: 'found', entry: decodeEntry(read) }));
 }
 

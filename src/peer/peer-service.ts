@@ -1,4 +1,5 @@
 import type { Floor } from '../core/floors.js';
+import type { LeaseQuestion, LeaseReply } from './lease-wire.js';
 import { BATCH_BYTES_MAX } from './limits.js';
 import type { PeerStore } from './peer-store.js';
 import type { FloorList, Hello } from './transport.js';
@@ -16,10 +17,20 @@ export interface PeerService {
   takeFloors(floors: readonly Floor[]): void;
 }
 
+/** Whoever knows what an owner has to say about leases. */
+export interface LeaseCounter {
+  answer(question: LeaseQuestion): LeaseReply;
+}
+
 /** Answers a batch from a store. What does not fit into one reply is put off: the other side asks again. */
-export function answerBatch(store: PeerStore, { reads, writes }: BatchRequest): BatchReply {
-  // Writes first: who asks for both in one request wants to read what it wrote.
+export function answerBatch(
+  store: PeerStore,
+  counter: LeaseCounter,
+  { reads, writes, leases }: BatchRequest,
+): BatchReply {
+  // Writes first: who asks for both in one request wants to read what it wrote, and be told of it.
   const outcomes = writes.map(({ key, bytes, mode }) => store.write(key, bytes, mode));
+  const replies = leases.map((question) => counter.answer(question));
   let room = BATCH_BYTES_MAX;
   const answers = reads.map((key): WireRead => {
     if (room <= 0) return 'later';
@@ -27,5 +38,5 @@ export function answerBatch(store: PeerStore, { reads, writes }: BatchRequest): 
     room -= bytes?.length ?? 0;
     return bytes ?? 'miss';
   });
-  return { reads: answers, writes: outcomes };
+  return { reads: answers, writes: outcomes, leases: replies };
 }

@@ -3,14 +3,18 @@ import type { Clock } from '../core/clock.js';
 import { CacheError } from '../core/errors.js';
 import type { Feed } from '../core/feed.js';
 import type { HybridClock } from '../core/hlc.js';
+import type { LeaseOffice } from '../core/lease.js';
 import type { Tier } from '../core/tier.js';
 import { HttpPeerTransport } from './http-transport.js';
+import { LeaseDesk } from './lease-desk.js';
+import { LeaseTable } from './lease-table.js';
 import type { Member, MemberInfo } from './member.js';
 import { MEMBERSHIP_PROFILE, type MembershipChange } from './membership.js';
 import { MembershipDriver } from './membership-driver.js';
 import { formatAddress, isPeerAddress, parseAddress } from './peer-address.js';
 import { PeerCluster } from './peer-cluster.js';
 import { type KnownFloors, PeerFeed } from './peer-feed.js';
+import { PeerLeases } from './peer-leases.js';
 import { peerRoutes } from './peer-routes.js';
 import { PeerServer } from './peer-server.js';
 import { answerBatch, type PeerService } from './peer-service.js';
@@ -50,6 +54,8 @@ export interface PeersOptions {
 export interface Peers {
   readonly tier: Tier;
   readonly feed: Feed;
+  /** The owners' office: for when there is no Redis, or none that answers. */
+  readonly leases: LeaseOffice;
   /** Under which the others reach this node. */
   readonly address: string;
   /** What this node holds for all. */
@@ -106,7 +112,23 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
   });
   const feed = new PeerFeed({ clock, transport, hlc, floors, members: () => cluster.members() });
   const store = new HeapPeerStore(clock, options.maxBytes ?? STORE_BYTES);
-  const tier = new PeerTier({ clock, owners: cluster, store, transport, guard });
+  const desk = new LeaseDesk({
+    clock,
+    hlc,
+    floors,
+    store,
+    table: new LeaseTable(),
+    tell: (addresses, key) => leases.tell(addresses, key),
+  });
+  const leases: PeerLeases = new PeerLeases({
+    clock,
+    owners: cluster,
+    desk,
+    transport,
+    guard,
+    isUp: (peer) => cluster.members().some(({ address: at, status }) => at === peer && status === 'up'),
+  });
+  const tier = new PeerTier({ clock, owners: cluster, store: desk.store, transport, guard });
   const driver = new MembershipDriver({
     clock,
     chance,
@@ -116,7 +138,7 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     onError,
   });
   const service: PeerService = {
-    batch: (request) => answerBatch(store, request),
+    batch: (request) => answerBatch(desk.store, leases, request),
     hello: () => ({
       node: self,
       epoch: cluster.epoch,
@@ -134,6 +156,7 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
   return {
     tier,
     feed,
+    leases,
     address,
     store,
     epoch: () => cluster.epoch,
@@ -141,6 +164,7 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     ownersOf: (key) => cluster.ownersOf(key),
     async close() {
       driver.close();
+      leases.close();
       await tier.close();
       await Promise.all([server.close(), transport.close()]);
     },

@@ -1,6 +1,7 @@
 import type { Call } from '../core/call.js';
 import type { Floor } from '../core/floors.js';
-import type { Outcome, WriteOutcome } from '../core/outcome.js';
+import type { Outcome, SkipReason, WriteOutcome } from '../core/outcome.js';
+import type { LeaseQuestion, LeaseReply } from './lease-wire.js';
 import type { Member, MemberInfo } from './member.js';
 import type { WireWrite } from './wire.js';
 
@@ -20,13 +21,20 @@ export interface FloorList {
   readonly floors: readonly Floor[];
 }
 
+/** What became of a word about a lease: the other side's reply, or why there is none. */
+export type LeaseOutcome =
+  | LeaseReply
+  | { readonly kind: 'skipped'; readonly why: SkipReason }
+  | { readonly kind: 'failed'; readonly error: Error };
+
 /**
  * How one node asks others, by address. Every wait ends at the deadline of its call, or when its caller gives up.
- * Reads and writes never reject, and answer each item in order; the rest rejects with a CacheError.
+ * Reads, writes and leases never reject, and answer each item in order; the rest rejects with a CacheError.
  */
 export interface PeerTransport {
   read(address: string, keys: readonly string[], call: Call): Promise<readonly Outcome[]>;
   write(address: string, writes: readonly WireWrite[], call: Call): Promise<readonly WriteOutcome[]>;
+  lease(address: string, questions: readonly LeaseQuestion[], call: Call): Promise<readonly LeaseOutcome[]>;
   hello(address: string, self: Member, call: Call): Promise<Hello>;
   /** What a node has logged after `mark`; all its floors, when that is left out or means nothing to it. */
   floors(address: string, mark: string | undefined, call: Call): Promise<FloorList>;

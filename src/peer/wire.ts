@@ -1,11 +1,22 @@
 import type { WriteMode } from '../core/entry.js';
 import { CacheError } from '../core/errors.js';
-import { KEY_BYTES_MAX } from '../core/key.js';
 import { STORED, type WriteOutcome } from '../core/outcome.js';
-import { decodeVersion, encodeVersion, isEncodedVersion, VERSION_HEX, type Version } from '../core/version.js';
+import { encodeVersion, VERSION_HEX } from '../core/version.js';
+import {
+  type LeaseQuestion,
+  type LeaseReply,
+  questionRoom,
+  REPLY_ROOM,
+  readLeaseReply,
+  readQuestion,
+  writeLeaseReply,
+  writeQuestion,
+} from './lease-wire.js';
+import { HEAD_BYTES, malformed, WireCursor, writeBytes, writeHead, writeText } from './wire-cursor.js';
 
 /**
- * Many reads and writes in one request between nodes. Part of the wire contract; golden bytes hold it to its word.
+ * Many reads, writes and words about leases in one request between nodes. Part of the wire contract; golden bytes hold it
+ * to its word.
  * Numbers are big-endian; a text is 2 bytes of length and its UTF-8; bytes are 4 bytes of length and themselves.
  *
  *     0   3  "FFC"
@@ -17,14 +28,18 @@ import { decodeVersion, encodeVersion, isEncodedVersion, VERSION_HEX, type Versi
  *     .   2  number of writes, then each
  *              of a request: text key, 1 byte mode (0 set, 1 fill), bytes entry
  *              of a reply: 1 byte; 0 stored, 1 superseded, 2 superseded by and 40 bytes version, 3 failed and text why
+ *     .   2  number of words about leases, then each; all of it is left out when there are none
+ *              of a request: 1 byte verb (0 acquire, 1 renew, 2 release, 3 ended), text key; but for `ended`, text token;
+ *                to acquire, 6 bytes ms and 2 bytes counter of the reading, text address of who asks
+ *              of a reply: 1 byte; 0 noted, 1 granted, 2 granted though there is a fresh entry, 3 busy and 4 bytes ms
+ *                that the lease has left, 4 filled since, 5 no room for one more lease
  *
  * The answers of a reply are in the order of its request. An entry is in the form of core/entry-format.ts.
  */
-const WIRE_VERSION = 1;
-
 export interface BatchRequest {
   readonly reads: readonly string[];
   readonly writes: readonly WireWrite[];
+  readonly leases: readonly LeaseQuestion[];
 }
 
 /** An entry to keep, encoded. */
@@ -37,6 +52,7 @@ export interface WireWrite {
 export interface BatchReply {
   readonly reads: readonly WireRead[];
   readonly writes: readonly WriteOutcome[];
+  readonly leases: readonly LeaseReply[];
 }
 
 /** The encoded entry; or none; or `later`: the reply is full, ask again. */
@@ -44,17 +60,16 @@ export type WireRead = Uint8Array | 'miss' | 'later';
 
 const REQUEST = 1;
 const REPLY = 2;
-const HEAD_BYTES = 5;
 const MODES: readonly WriteMode[] = ['set', 'fill'];
 const REASON_BYTES_MAX = 1_024;
-const fatalUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** @param request with at most 65,535 reads and as many writes */
-export function encodeRequest({ reads, writes }: BatchRequest): Buffer {
+/** @param request with at most 65,535 reads, as many writes, and as many words about leases */
+export function encodeRequest({ reads, writes, leases }: BatchRequest): Buffer {
   // A UTF-16 unit takes at most 3 bytes: too large by a little is cheaper than counting twice.
-  let room = HEAD_BYTES + 4;
+  let room = HEAD_BYTES + 6;
   for (const key of reads) room += 2 + key.length * 3;
   for (const { key, bytes } of writes) room += 2 + key.length * 3 + 1 + 4 + bytes.length;
+  for (const question of leases) room += questionRoom(question);
   const buffer = Buffer.allocUnsafe(room);
   let at = writeHead(buffer, REQUEST);
   at = buffer.writeUInt16BE(reads.length, at);
@@ -65,6 +80,8 @@ export function encodeRequest({ reads, writes }: BatchRequest): Buffer {
     at = buffer.writeUInt8(MODES.indexOf(mode), at);
     at = writeBytes(buffer, bytes, at);
   }
+  if (leases.length > 0) at = buffer.writeUInt16BE(leases.length, at);
+  for (const question of leases) at = writeQuestion(buffer, question, at);
   return buffer.subarray(0, at);
 }
 
@@ -73,7 +90,7 @@ export function encodeRequest({ reads, writes }: BatchRequest): Buffer {
  * @throws CacheError `level-failed` for anything else. Takes no more memory than the message has bytes.
  */
 export function decodeRequest(bytes: Uint8Array): BatchRequest {
-  const cursor = new Cursor(bytes, REQUEST);
+  const cursor = new WireCursor(bytes, REQUEST);
   const reads = cursor.items(() => cursor.key());
   const writes = cursor.items((): WireWrite => {
     const key = cursor.key();
@@ -81,12 +98,13 @@ export function decodeRequest(bytes: Uint8Array): BatchRequest {
     if (mode === undefined) throw malformed('a mode is not known');
     return { key, mode, bytes: cursor.bytes() };
   });
+  const leases = cursor.hasMore ? cursor.items(() => readQuestion(cursor)) : [];
   cursor.end();
-  return { reads, writes };
+  return { reads, writes, leases };
 }
 
-export function encodeReply({ reads, writes }: BatchReply): Buffer {
-  let room = HEAD_BYTES + 4;
+export function encodeReply({ reads, writes, leases }: BatchReply): Buffer {
+  let room = HEAD_BYTES + 6 + leases.length * REPLY_ROOM;
   for (const read of reads) room += typeof read === 'string' ? 1 : 5 + read.length;
   for (const write of writes) room += 1 + (write.kind === 'failed' ? 2 + REASON_BYTES_MAX : VERSION_HEX);
   const buffer = Buffer.allocUnsafe(room);
@@ -101,15 +119,20 @@ export function encodeReply({ reads, writes }: BatchReply): Buffer {
   }
   at = buffer.writeUInt16BE(writes.length, at);
   for (const write of writes) at = writeOutcome(buffer, write, at);
+  if (leases.length > 0) at = buffer.writeUInt16BE(leases.length, at);
+  for (const reply of leases) at = writeLeaseReply(buffer, reply, at);
   return buffer.subarray(0, at);
 }
+
+/** How many answers of each kind are due. */
+export type AskedCounts = Readonly<Record<keyof BatchReply, number>>;
 
 /**
  * What `encodeReply` wrote; entries are views of `bytes`, and are not looked into.
  * @throws CacheError `level-failed` for anything else, and for another number of answers than was asked for
  */
-export function decodeReply(bytes: Uint8Array, asked: { readonly reads: number; readonly writes: number }): BatchReply {
-  const cursor = new Cursor(bytes, REPLY);
+export function decodeReply(bytes: Uint8Array, asked: AskedCounts): BatchReply {
+  const cursor = new WireCursor(bytes, REPLY);
   const reads = cursor.items((): WireRead => {
     const status = cursor.byte();
     if (status === 0) return 'miss';
@@ -118,11 +141,12 @@ export function decodeReply(bytes: Uint8Array, asked: { readonly reads: number; 
     throw malformed('the status of a read is not known');
   });
   const writes = cursor.items(() => readOutcome(cursor));
+  const leases = cursor.hasMore ? cursor.items(() => readLeaseReply(cursor)) : [];
   cursor.end();
-  if (reads.length !== asked.reads || writes.length !== asked.writes) {
+  if (reads.length !== asked.reads || writes.length !== asked.writes || leases.length !== asked.leases) {
     throw malformed('it does not have an answer for each question');
   }
-  return { reads, writes };
+  return { reads, writes, leases };
 }
 
 function writeOutcome(buffer: Buffer, outcome: WriteOutcome, at: number): number {
@@ -148,7 +172,7 @@ function writeReason(buffer: Buffer, reason: string, start: number): number {
   return start + 3 + length;
 }
 
-function readOutcome(cursor: Cursor): WriteOutcome {
+function readOutcome(cursor: WireCursor): WriteOutcome {
   const status = cursor.byte();
   switch (status) {
     case 0:
@@ -162,104 +186,4 @@ function readOutcome(cursor: Cursor): WriteOutcome {
     default:
       throw malformed('the status of a write is not known');
   }
-}
-
-function writeHead(buffer: Buffer, kind: number): number {
-  buffer.write('FFC', 0, 'latin1');
-  buffer[3] = WIRE_VERSION;
-  buffer[4] = kind;
-  return HEAD_BYTES;
-}
-
-function writeText(buffer: Buffer, text: string, at: number): number {
-  const length = buffer.write(text, at + 2, 'utf8');
-  buffer.writeUInt16BE(length, at);
-  return at + 2 + length;
-}
-
-function writeBytes(buffer: Buffer, bytes: Uint8Array, at: number): number {
-  const start = buffer.writeUInt32BE(bytes.length, at);
-  buffer.set(bytes, start);
-  return start + bytes.length;
-}
-
-/** Reads a message from the front; every step is checked against what is left of it. */
-class Cursor {
-  readonly #buffer: Buffer;
-  #at = HEAD_BYTES;
-
-  constructor(bytes: Uint8Array, kind: number) {
-    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    if (bytes.length < HEAD_BYTES || this.#buffer.toString('latin1', 0, 3) !== 'FFC')
-      throw malformed('it has no known start');
-    if (bytes[3] !== WIRE_VERSION) {
-      throw malformed(`its format is ${bytes[3]}, this node speaks ${WIRE_VERSION}; run one version on all nodes`);
-    }
-    if (bytes[4] !== kind) throw malformed(`its kind is ${bytes[4]}, not ${kind}`);
-  }
-
-  /** As many items as the count that comes first says; the list grows with what is there, not with what is claimed. */
-  items<T>(read: () => T): T[] {
-    const count = this.#buffer.readUInt16BE(this.#take(2));
-    const items: T[] = [];
-    for (let i = 0; i < count; i++) items.push(read());
-    return items;
-  }
-
-  byte(): number {
-    return this.#buffer[this.#take(1)] as number;
-  }
-
-  bytes(): Uint8Array {
-    const length = this.#buffer.readUInt32BE(this.#take(4));
-    const start = this.#take(length);
-    return this.#buffer.subarray(start, start + length);
-  }
-
-  key(): string {
-    const key = this.text(KEY_BYTES_MAX);
-    if (key.length === 0) throw malformed('a key is empty');
-    return key;
-  }
-
-  text(bytesMax: number): string {
-    const length = this.#buffer.readUInt16BE(this.#take(2));
-    if (length > bytesMax) throw malformed(`a text has ${length} bytes, at most ${bytesMax} are allowed`);
-    const start = this.#take(length);
-    const end = start + length;
-    for (let at = start; at < end; at++) {
-      if ((this.#buffer[at] as number) >= 0x80) return this.#utf8(start, end);
-    }
-    return this.#buffer.toString('latin1', start, end);
-  }
-
-  version(): Version {
-    const start = this.#take(VERSION_HEX);
-    const text = this.#buffer.toString('latin1', start, start + VERSION_HEX);
-    if (!isEncodedVersion(text)) throw malformed('a version is not hexadecimal');
-    return decodeVersion(text);
-  }
-
-  end(): void {
-    if (this.#at !== this.#buffer.length) throw malformed(`${this.#buffer.length - this.#at} bytes follow its end`);
-  }
-
-  #utf8(start: number, end: number): string {
-    try {
-      return fatalUtf8.decode(this.#buffer.subarray(start, end));
-    } catch (cause) {
-      throw malformed('a text is not UTF-8', cause);
-    }
-  }
-
-  #take(length: number): number {
-    const start = this.#at;
-    if (start + length > this.#buffer.length) throw malformed('it ends too early');
-    this.#at = start + length;
-    return start;
-  }
-}
-
-function malformed(why: string, cause?: unknown): CacheError {
-  return new CacheError('level-failed', `a message between nodes cannot be read: ${why}`, { cause });
 }

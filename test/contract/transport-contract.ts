@@ -6,6 +6,7 @@ import { encodeEntry } from '../../src/core/entry-format.js';
 import { CacheError } from '../../src/core/errors.js';
 import type { Floor } from '../../src/core/floors.js';
 import type { Outcome } from '../../src/core/outcome.js';
+import type { LeaseQuestion, LeaseReply } from '../../src/peer/lease-wire.js';
 import { BATCH_KEYS_MAX } from '../../src/peer/limits.js';
 import { answerBatch, type PeerService } from '../../src/peer/peer-service.js';
 import { HeapPeerStore } from '../../src/peer/peer-store.js';
@@ -142,6 +143,35 @@ export function transportContract(name: string, makeSubject: () => Promise<Trans
       expect(peer.batches.every((batch) => batch.writes.length <= 2)).toBe(true);
     });
 
+    it('brings words about leases in their order, with reads and writes in one request', async () => {
+      keep('k', value(subject.clock, 'x'));
+      const words: LeaseQuestion[] = [
+        { verb: 'acquire', key: 'a', token: 't', since: { ms: 5, counter: 6 }, from: '127.0.0.1:9' },
+        { verb: 'ended', key: 'b' },
+        { verb: 'acquire', key: 'c', token: 't', since: { ms: 7, counter: 0 }, from: '127.0.0.1:9' },
+      ];
+      const [reads, replies] = await Promise.all([
+        transport.read(address, ['k'], call()),
+        transport.lease(address, words, call()),
+      ]);
+      expect(reads.map(textOf)).toEqual(['x']);
+      expect(replies).toEqual([{ kind: 'busy', leftMs: 1 }, { kind: 'noted' }, { kind: 'busy', leftMs: 3 }]);
+      expect(peer.words).toEqual(words);
+      expect(peer.batches).toHaveLength(1);
+    });
+
+    it('answers each word about a lease also when nobody is there, or nobody answers', async () => {
+      const words: LeaseQuestion[] = [
+        { verb: 'ended', key: 'a' },
+        { verb: 'release', key: 'b', token: 't' },
+      ];
+      const silent = await subject.silence();
+      const late = await transport.lease(silent, words, call(50));
+      expect(late.map(codeOf)).toEqual(['deadline', 'deadline']);
+      const none = await transport.lease(await nobody(), words, call());
+      expect(none.map(codeOf)).toEqual(['level-failed', 'level-failed']);
+    });
+
     it('waits no longer than the deadline of each call, and says who did not answer', async () => {
       const silent = await subject.silence();
       const startedMs = subject.clock.monotonicMs();
@@ -263,6 +293,7 @@ export function transportContract(name: string, makeSubject: () => Promise<Trans
       expect(codeOf((await other.transport.write(there, [write('a', value(subject.clock, 'x'))], call()))[0])).toBe(
         'closed',
       );
+      expect(codeOf((await other.transport.lease(there, [{ verb: 'ended', key: 'a' }], call()))[0])).toBe('closed');
       await expect(other.transport.hello(there, peer.hello().node, call())).rejects.toMatchObject({ code: 'closed' });
       await other.stop();
     });
@@ -273,6 +304,7 @@ export function transportContract(name: string, makeSubject: () => Promise<Trans
 class ServedPeer implements PeerService {
   readonly store: HeapPeerStore;
   readonly batches: BatchRequest[] = [];
+  readonly words: LeaseQuestion[] = [];
   readonly heardOf: string[] = [];
   readonly raised: Floor[] = [];
   refusal: CacheError | undefined;
@@ -283,7 +315,12 @@ class ServedPeer implements PeerService {
 
   batch(request: BatchRequest) {
     this.batches.push(request);
-    return answerBatch(this.store, request);
+    return answerBatch(this.store, this, request);
+  }
+
+  answer(question: LeaseQuestion): LeaseReply {
+    this.words.push(question);
+    return question.verb === 'acquire' ? { kind: 'busy', leftMs: this.words.length } : { kind: 'noted' };
   }
 
   hello(): Hello {

@@ -12,10 +12,11 @@ import {
   parseFloors,
   parseHello,
 } from '../../src/peer/control-format.js';
+import type { LeaseQuestion } from '../../src/peer/lease-wire.js';
 import { REQUEST_MAX_MS } from '../../src/peer/limits.js';
 import type { Member } from '../../src/peer/member.js';
 import type { PeerService } from '../../src/peer/peer-service.js';
-import type { FloorList, Hello, PeerTransport } from '../../src/peer/transport.js';
+import type { FloorList, Hello, LeaseOutcome, PeerTransport } from '../../src/peer/transport.js';
 import { decodeRequest, encodeReply, type WireWrite } from '../../src/peer/wire.js';
 
 /** Nodes that reach each other without sockets: everything that HTTP does is left out, and nothing else. */
@@ -77,6 +78,11 @@ export class MemoryTransport implements PeerTransport {
   async write(address: string, writes: readonly WireWrite[], call: Call): Promise<readonly WriteOutcome[]> {
     if (this.#closing.signal.aborted) return writes.map(() => ({ kind: 'failed', error: closedError() }));
     return this.#batcher(address).write(writes, call);
+  }
+
+  async lease(address: string, questions: readonly LeaseQuestion[], call: Call): Promise<readonly LeaseOutcome[]> {
+    if (this.#closing.signal.aborted) return questions.map(() => ({ kind: 'failed', error: closedError() }));
+    return this.#batcher(address).lease(questions, call);
   }
 
   async hello(address: string, self: Member, call: Call): Promise<Hello> {

@@ -1,0 +1,23 @@
+import { leaseContract } from '../contract/lease-contract.js';
+import { type PeerNode, startNode, untilAllUp } from './peer-nodes.js';
+
+// Of five nodes that keep the leases, two ask: of some keys they are the first owner themselves, of some the second.
+leaseContract('the leases of peers', async (clockOfOther) => {
+  const nodes: PeerNode[] = [await startNode()];
+  const seeds = [nodes[0]?.peers.address ?? ''];
+  nodes.push(await startNode({ seeds, clock: clockOfOther }));
+  while (nodes.length < 5) nodes.push(await startNode({ seeds }));
+  await untilAllUp(nodes);
+  const [one, other, ...rest] = nodes.map(({ peers }) => peers);
+  if (one === undefined || other === undefined) throw new Error('no two nodes');
+  return [
+    { leases: one.leases, tier: one.tier, close: () => one.close() },
+    {
+      leases: other.leases,
+      tier: other.tier,
+      close: async () => {
+        await Promise.all([other.close(), ...rest.map((peers) => peers.close())]);
+      },
+    },
+  ];
+});
