@@ -1,7 +1,10 @@
 import type { Section } from './section.js';
+import { combined } from './sections/combined.js';
 import { l1 } from './sections/l1.js';
 import { l2 } from './sections/l2.js';
 import { l3 } from './sections/l3.js';
+import { memory } from './sections/memory.js';
+import { overhead } from './sections/overhead.js';
 
 /** In the order in which they run: the last ones take up what the first ones measured. */
-export const sections: readonly Section[] = [l1, l2, l3];
+export const sections: readonly Section[] = [l1, l2, l3, combined, memory, overhead];

@@ -1,10 +1,13 @@
 /** What a process of its own can be asked to do, by name. Each module is loaded only in the process that needs it. */
 export const tasks = {
+  'city-node': () => import('./tasks/city-node.js'),
   'fleet-node': () => import('./tasks/fleet-node.js'),
   'local-cache': () => import('./tasks/local-cache.js'),
+  'memory-use': () => import('./tasks/memory-use.js'),
   'peer-client': () => import('./tasks/peer-client.js'),
   'peer-owner': () => import('./tasks/peer-owner.js'),
   'redis-client': () => import('./tasks/redis-client.js'),
+  'resident-node': () => import('./tasks/resident-node.js'),
 } as const;
 
 export type TaskName = keyof typeof tasks;

@@ -5,6 +5,7 @@ import type { Bench, Section } from '../section.js';
 import type { LocalSubjectName } from '../subjects/local.js';
 import type { TaskOf } from '../tasks.js';
 import type { Worker } from '../worker.js';
+import { measureScale } from './scale.js';
 
 const SECTION = 'l1';
 const GIB = 2 ** 30;
@@ -129,5 +130,5 @@ const mix: Section['run'] = async (bench) => {
 export const l1: Section = {
   name: SECTION,
   about: 'memory of this process: hits, a mix of reads and writes with eviction, hits and misses by size',
-  run: async (bench) => [...(await hits(bench)), ...(await mix(bench))],
+  run: async (bench) => [...(await hits(bench)), ...(await mix(bench)), ...(await measureScale(bench, SECTION))],
 };

@@ -1,0 +1,108 @@
+import { boundedRow, OURS, type Row } from '../row.js';
+import type { Bench, Section } from '../section.js';
+import type { MemoryUseOptions } from '../tasks/memory-use.js';
+
+const SECTION = 'memory';
+const GIB = 2 ** 30;
+const NODE_OPTIONS = ['--expose-gc'];
+const DATA: MemoryUseOptions['subject'] = 'data alone';
+const LRU: MemoryUseOptions['subject'] = 'lru-cache ttl maxSize';
+const SUBJECTS: readonly MemoryUseOptions['subject'][] = [
+  DATA,
+  OURS,
+  'lru-cache max',
+  LRU,
+  'bentocache',
+  'cache-manager',
+  'layered-loader',
+];
+
+interface PerEntry {
+  readonly stored: number;
+  readonly read: number;
+}
+
+/** Bytes per entry, each in a process of its own. */
+async function perEntry(bench: Bench): Promise<Row[]> {
+  const count = bench.quick ? 20_000 : 200_000;
+  const measured = new Map<string, PerEntry>();
+  const subjects = bench.quick ? SUBJECTS.slice(0, 4) : SUBJECTS;
+  for (const subject of subjects.filter((name) => name === DATA || bench.wants(name))) {
+    bench.signal.throwIfAborted();
+    const options = { subject, maxEntries: count, maxBytes: 4 * GIB };
+    const worker = await bench.open('memory-use', options, { name: subject, nodeOptions: NODE_OPTIONS });
+    const stored = await worker.call('runFill', count);
+    measured.set(subject, { stored, read: await worker.call('runReadAll') });
+    await worker.stop();
+  }
+  const row = { section: SECTION, unit: 'B', better: 'lower' as const };
+  const rows = [...measured].flatMap(([subject, { stored, read }]): Row[] => [
+    { ...row, id: 'mem.entry.stored', subject, value: stored },
+    { ...row, id: 'mem.entry.read', subject, value: read },
+  ]);
+  return [...rows, ...overheadRows(measured, 'stored'), ...overheadRows(measured, 'read')];
+}
+
+/** What each takes above its keys and values as an application would hold them. */
+function overheadRows(measured: ReadonlyMap<string, PerEntry>, when: keyof PerEntry): Row[] {
+  const [alone, ours, theirs] = [DATA, OURS, LRU].map((name) => measured.get(name)?.[when]);
+  if (alone === undefined || ours === undefined || theirs === undefined) return [];
+  const note = `above the data alone: ${Math.round(ours - alone)} B against ${Math.round(theirs - alone)} B`;
+  const row = {
+    section: SECTION,
+    id: `mem.entry.${when}`,
+    subject: OURS,
+    against: LRU,
+    unit: 'x',
+    better: 'lower' as const,
+  };
+  return [boundedRow({ ...row, value: (ours - alone) / (theirs - alone), bound: 1, note })];
+}
+
+const BUDGET_SPARE = 1.1;
+const DELAY_MAX = 2;
+const OPS_PER_SECOND = 20_000;
+/** Locations that fit in a MiB at the least, and as many again. */
+const VEHICLES_PER_MIB = 4_000;
+
+/** A whole budget of locations in one process. */
+async function residence(bench: Bench): Promise<Row[]> {
+  const budgetMiB = bench.quick ? 16 : 256;
+  const ms = bench.quick ? 500 : 10_000;
+  const vehicles = budgetMiB * VEHICLES_PER_MIB;
+  const options = { budgetMiB, vehicles, opsPerSecond: OPS_PER_SECOND, seed: bench.seed };
+  const worker = await bench.open('resident-node', options, { name: OURS, nodeOptions: NODE_OPTIONS });
+  const idleMs = await worker.call('runIdle', ms);
+  await worker.call('fill');
+  await worker.call('runLoad', ms / 4);
+  const loadedMs = await worker.call('runLoad', ms);
+  const { residentMiB, entries, sizeMiB } = await worker.call('residence');
+  await worker.stop();
+  const row = { section: SECTION, subject: OURS, better: 'lower' as const };
+  const note = `${entries} entries, ${sizeMiB.toFixed(1)} MiB by its own count`;
+  return [
+    boundedRow({ ...row, id: 'mem.resident', unit: 'MiB', value: residentMiB, bound: budgetMiB * BUDGET_SPARE, note }),
+    { ...row, id: 'mem.loop.empty', unit: 'ms', value: idleMs, note: 'p99.9 of the event loop delay, nothing cached' },
+    {
+      ...row,
+      id: 'mem.loop.full',
+      unit: 'ms',
+      value: loadedMs,
+      note: `the same, full, at ${OPS_PER_SECOND} operations per second`,
+    },
+    boundedRow({
+      ...row,
+      id: 'mem.loop',
+      unit: 'x',
+      value: loadedMs / idleMs,
+      bound: DELAY_MAX,
+      note: 'full against empty',
+    }),
+  ];
+}
+
+export const memory: Section = {
+  name: SECTION,
+  about: 'bytes per entry; resident memory and event loop of a full budget',
+  run: async (bench) => [...(await perEntry(bench)), ...(await residence(bench))],
+};
