@@ -1,8 +1,10 @@
+import type { Call } from '../src/core/call.js';
 import type { Clock } from '../src/core/clock.js';
 import { type Entry, freshness, mergeEntries } from '../src/core/entry.js';
+import { encodeHead } from '../src/core/entry-format.js';
 import type { Change, Feed } from '../src/core/feed.js';
 import { type Level, MISS, type Outcome, type SkipReason, STORED, type WriteOutcome } from '../src/core/outcome.js';
-import type { Tier, Write } from '../src/core/tier.js';
+import type { HeldCopies, Serves, Tier, Write } from '../src/core/tier.js';
 
 /** One operation that was stopped on its way. */
 export interface Hold {
@@ -25,6 +27,8 @@ export class MemoryTier implements Tier {
   readonly entries = new Map<string, Entry>();
   /** What it was asked, in order: `read a,b`, `write a`. */
   readonly asked: string[] = [];
+  /** Whether it confirms copies that the asker holds, instead of sending its own. */
+  saysSame = false;
   failing: Error | undefined;
   skipping: SkipReason | undefined;
   closed = false;
@@ -38,14 +42,17 @@ export class MemoryTier implements Tier {
     this.#clock = clock;
   }
 
-  async read(keys: readonly string[]): Promise<readonly Outcome[]> {
+  async read(keys: readonly string[], _call?: Call, _serves?: Serves, held?: HeldCopies): Promise<readonly Outcome[]> {
     this.asked.push(`read ${keys.join()}`);
     await this.#pass('before read');
     const trouble = this.#trouble();
     if (trouble !== undefined) return keys.map(() => trouble);
     const outcomes = keys.map((key): Outcome => {
       const entry = this.#find(key);
-      return entry === undefined ? MISS : { kind: 'found', entry };
+      if (entry === undefined) return MISS;
+      const copy = this.saysSame ? held?.(key)?.entry : undefined;
+      const isSame = copy !== undefined && Buffer.from(encodeHead(copy)).equals(encodeHead(entry));
+      return isSame ? { kind: 'found', entry: copy, same: true } : { kind: 'found', entry };
     });
     await this.#pass('after read');
     return outcomes;

@@ -391,7 +391,7 @@ export const coreBugs = [
     id: 'reread-as-loaded',
     what: 'what another node loaded, and was read again, is written to the levels once more by all who waited for it',
     file: 'src/core/reader.ts',
-    find: "(outcome.kind === 'found' ? { ...outcome, level } : outcome)",
+    find: '{ ...outcome, level: tier.level, unsure: nth > 0 }',
     replace: 'outcome',
     tests: ['test/core/engine-leases.test.ts'],
   },

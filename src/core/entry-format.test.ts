@@ -4,7 +4,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { absentEntry, deletion, hlc, valueEntry } from '../../test/core/entries.js';
 import type { Entry } from './entry.js';
-import { decodeEntry, ENTRY_FORMAT, ENTRY_ORDER_BYTES, encodeEntry } from './entry-format.js';
+import {
+  decodeEntry,
+  ENTRY_FORMAT,
+  ENTRY_HEAD_BYTES,
+  ENTRY_ORDER_BYTES,
+  encodeEntry,
+  encodeHead,
+} from './entry-format.js';
 import { CacheError } from './errors.js';
 
 const max48 = 2 ** 48 - 1;
@@ -49,6 +56,14 @@ describe('an entry as bytes', () => {
     fc.assert(
       fc.property(anyEntry, (entry) => {
         expect(plain(decodeEntry(encodeEntry(entry)))).toEqual(plain(entry));
+      }),
+    );
+  });
+
+  it('begins with its head', () => {
+    fc.assert(
+      fc.property(anyEntry, (entry) => {
+        expect([...encodeEntry(entry).subarray(0, ENTRY_HEAD_BYTES)]).toEqual([...encodeHead(entry)]);
       }),
     );
   });

@@ -23,24 +23,20 @@ export const ENTRY_FORMAT = 1;
 /** Width of the head that scripts compare: version, fill start, fence. */
 export const ENTRY_ORDER_BYTES = VERSION_HEX + 2 * HLC_HEX;
 
-const FIXED_BYTES = ENTRY_ORDER_BYTES + 2 + 4 * 8 + 1;
+/** Width of what tells one entry of a key from another: the order, format and kind. */
+export const ENTRY_HEAD_BYTES = ENTRY_ORDER_BYTES + 2;
+
+const FIXED_BYTES = ENTRY_HEAD_BYTES + 4 * 8 + 1;
 const KINDS: readonly EntryKind[] = ['value', 'absent', 'tombstone'];
 const toUtf8 = new TextEncoder();
 const fromUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export function encodeEntry(entry: Entry): Uint8Array {
-  const { version, fillStart, fence } = entry;
   const tagBytes = entry.tags.reduce((sum, tag) => sum + 2 + utf8Length(tag), 0);
   const bytes = new Uint8Array(FIXED_BYTES + tagBytes + entry.payload.length);
   const view = new DataView(bytes.buffer);
-  putWide(bytes, 0, version.eventTimeMs);
-  putHlc(bytes, 12, version.hlc);
-  putWide(bytes, 28, version.origin);
-  putHlc(bytes, VERSION_HEX, fillStart);
-  putHlc(bytes, VERSION_HEX + HLC_HEX, fence);
-  let at = ENTRY_ORDER_BYTES;
-  bytes[at++] = ENTRY_FORMAT;
-  bytes[at++] = KINDS.indexOf(entry.kind);
+  putHead(bytes, entry);
+  let at = ENTRY_HEAD_BYTES;
   for (const ms of [entry.createdAtMs, entry.freshUntilMs, entry.staleWhileRevalidateMs, entry.staleIfErrorMs]) {
     view.setFloat64(at, ms);
     at += 8;
@@ -58,6 +54,23 @@ export function encodeEntry(entry: Entry): Uint8Array {
   return bytes;
 }
 
+/** The first `ENTRY_HEAD_BYTES` of what `encodeEntry` makes of an entry. */
+export function encodeHead(entry: Entry): Uint8Array {
+  const bytes = new Uint8Array(ENTRY_HEAD_BYTES);
+  putHead(bytes, entry);
+  return bytes;
+}
+
+function putHead(bytes: Uint8Array, { version, fillStart, fence, kind }: Entry): void {
+  putWide(bytes, 0, version.eventTimeMs);
+  putHlc(bytes, 12, version.hlc);
+  putWide(bytes, 28, version.origin);
+  putHlc(bytes, VERSION_HEX, fillStart);
+  putHlc(bytes, VERSION_HEX + HLC_HEX, fence);
+  bytes[ENTRY_ORDER_BYTES] = ENTRY_FORMAT;
+  bytes[ENTRY_ORDER_BYTES + 1] = KINDS.indexOf(kind);
+}
+
 /**
  * The entry in `bytes`. Its payload is a view of them: copy first what would keep a larger buffer alive.
  * @throws CacheError `corrupt-entry` for anything that `encodeEntry` of this or an earlier format cannot have written
@@ -72,7 +85,7 @@ export function decodeEntry(bytes: Uint8Array): Entry {
   if (format !== ENTRY_FORMAT) throw corrupt(`format ${format} is not known here; this node writes ${ENTRY_FORMAT}`);
   const kind = KINDS[bytes[ENTRY_ORDER_BYTES + 1] as number];
   if (kind === undefined) throw corrupt('the kind is not known');
-  const timesAt = ENTRY_ORDER_BYTES + 2;
+  const timesAt = ENTRY_HEAD_BYTES;
   const { tags, end } = decodeTags(bytes, view, timesAt + 32);
   return {
     kind,

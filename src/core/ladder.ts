@@ -2,9 +2,9 @@ import type { Call } from './call.js';
 import { type Entry, freshness } from './entry.js';
 import type { Floors } from './floors.js';
 import { compareHlc, HLC_ZERO, type Hlc, laterHlc } from './hlc.js';
-import type { Level, Outcome } from './outcome.js';
+import type { Found, Level, Outcome } from './outcome.js';
 import type { Recorder } from './recorder.js';
-import type { Rung, Serves } from './tier.js';
+import type { HeldCopies, HeldCopy, Rung, Serves } from './tier.js';
 import { compareVersions } from './version.js';
 
 /** What the ladder came back with for one key. */
@@ -13,8 +13,10 @@ export interface Answer {
   readonly entry: Entry | undefined;
   /** Who answered; undefined when nobody did. */
   readonly level: Level | undefined;
-  /** The decoded value, when it came from this process's memory (whose entries have no payload). */
+  /** The decoded value, when it is that of this process's memory (whose entries have no payload). */
   readonly value: unknown;
+  /** The level has the very entry that is held here; `value` is that of the copy. */
+  readonly same: boolean;
   /** Past its TTL or perhaps outdated, served because nobody who could tell answers, or while a new one is fetched. */
   readonly stale: boolean;
   /** A stale copy was served without asking the source: ask it behind the caller's back. */
@@ -35,6 +37,10 @@ export interface Held {
   readonly value?: unknown;
   /** It may be outdated: whoever can tell is asked first. */
   readonly doubted?: boolean;
+  /** What it takes where it is held. */
+  readonly sizeBytes?: number;
+  /** The level has confirmed the copy, instead of sending its own. */
+  readonly same?: boolean;
 }
 
 export interface LadderParts {
@@ -45,8 +51,6 @@ export interface LadderParts {
   /** A delete was met: what is asked of the source from now on is dated after it. */
   follow(fence: Hlc): void;
 }
-
-type Found = Extract<Outcome, { kind: 'found' }>;
 
 /** Where one key stands while the rungs are asked. */
 interface Climb {
@@ -102,6 +106,7 @@ export async function climb(
       open.map((one) => one.key),
       call,
       servesAny(open, parts),
+      doubtedOf(open, parts),
     );
     parts.recorder.duration(`get:${rung.level}`, parts.monotonicMs() - startedMs);
     for (let i = 0; i < open.length; i++) {
@@ -122,6 +127,18 @@ function servesAny(open: readonly Climb[], parts: LadderParts): Serves {
     if (one === undefined || entry.kind === 'tombstone' || isOutdated(one, entry)) return false;
     return freshness(entry, parts.wallMs()) === 'fresh' && parts.floors.passes(key, entry);
   };
+}
+
+/** The copies to confirm: fresh values, since of anything else there is little to send. */
+function doubtedOf(open: readonly Climb[], parts: LadderParts): HeldCopies | undefined {
+  let copies: Map<string, HeldCopy> | undefined;
+  for (const { key, held } of open) {
+    if (held?.doubted !== true || held.sizeBytes === undefined || held.entry.kind !== 'value') continue;
+    if (parts.wallMs() >= held.entry.freshUntilMs) continue;
+    copies ??= new Map();
+    copies.set(key, { entry: held.entry, sizeBytes: held.sizeBytes });
+  }
+  return copies && ((key) => copies.get(key));
 }
 
 function start(key: string, held: Held | undefined): Climb {
@@ -203,13 +220,25 @@ function judgeFound(one: Climb, rung: Rung, found: Found, parts: LadderParts): v
   } else if (state === 'stale') {
     one.missed.push(rung);
     // Of the same data, the copy that nobody doubts.
-    if (one.held?.doubted === true || isOlder(one.held?.entry, entry)) one.held = { entry, level };
+    const isBetter = one.held?.doubted === true || isOlder(one.held?.entry, entry);
+    if (isBetter && found.same !== true) one.held = { entry, level };
   } else {
     one.settled = true;
     // A nearer rung did not answer, and may have something newer.
     one.standIn = one.unsure;
-    one.answer = { entry, level };
+    one.answer = found.same === true && one.held !== undefined ? confirmed(one.held, level) : { entry, level };
   }
+}
+
+function confirmed(held: Held, level: Level): Held {
+  return {
+    entry: held.entry,
+    level,
+    same: true,
+    get value() {
+      return held.value;
+    },
+  };
 }
 
 function raiseFence(one: Climb, fence: Hlc): void {
@@ -244,7 +273,10 @@ function finish(one: Climb, parts: LadderParts): Answer {
   return {
     entry: answer?.entry,
     level: answer?.level,
-    value: answer?.value,
+    get value() {
+      return answer?.value;
+    },
+    same: answer?.same === true,
     stale: one.revalidate || one.standIn || rescued !== undefined,
     revalidate: one.revalidate,
     tombstone: one.tombstone,

@@ -12,14 +12,21 @@ export type SkipReason = 'breaker-open' | 'overloaded' | 'no-time' | 'not-ready'
  * it"), a skip and a failure are not, and only after a miss may the rung be filled.
  */
 export type Outcome =
-  /**
-   * `level`: who has it, when that is not the rung that was asked. `unsure`: somebody nearer did not answer, who may know
-   * better.
-   */
-  | { readonly kind: 'found'; readonly entry: Entry; readonly level?: Level; readonly unsure?: boolean }
+  | Found
   | { readonly kind: 'miss' }
   | { readonly kind: 'skipped'; readonly why: SkipReason }
   | { readonly kind: 'failed'; readonly error: Error };
+
+export interface Found {
+  readonly kind: 'found';
+  readonly entry: Entry;
+  /** Who has it, when that is not the rung that was asked. */
+  readonly level?: Level;
+  /** Somebody nearer did not answer, who may know better. */
+  readonly unsure?: boolean;
+  /** It is the very entry that the asker holds, and comes without its payload. */
+  readonly same?: true;
+}
 
 export const MISS: Outcome = Object.freeze({ kind: 'miss' });
 

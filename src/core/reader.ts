@@ -58,6 +58,7 @@ const NOTHING: Answer = Object.freeze({
   entry: undefined,
   level: undefined,
   value: undefined,
+  same: false,
   stale: false,
   revalidate: false,
   tombstone: undefined,
@@ -176,7 +177,8 @@ export class Reader {
     if (answer.entry?.kind !== 'value') return undefined;
     if (answer.level === 'local') return answer.value;
     const kept = answer.stale ? NOT_HERE : this.#parts.local.read(key);
-    return kept === NOT_HERE ? this.#decode(answer.entry.payload, answer.level) : kept;
+    if (kept !== NOT_HERE) return kept;
+    return answer.same ? answer.value : this.#decode(answer.entry.payload, answer.level);
   }
 
   /** Resolves when nothing goes on behind anybody's back any more. Everything that does has a deadline. */
@@ -283,12 +285,13 @@ export class Reader {
   #held(key: string): Held | undefined {
     const held = this.#parts.local.find(key);
     if (held === undefined) return undefined;
-    const { entry, trusted } = held;
+    const { entry, trusted, sizeBytes } = held;
     // Its value may have to be decoded first, and is seldom wanted.
     return {
       entry,
       level: 'local',
       doubted: !trusted,
+      sizeBytes,
       get value() {
         return held.value;
       },
@@ -305,7 +308,7 @@ export class Reader {
     const { local, floors, tiers } = this.#parts;
     const fills = new Map<Tier, Write[]>();
     flights.forEach((flight, i) => {
-      const { entry, level, stale, missed, tombstone } = answers[i] as Answer;
+      const { entry, level, stale, same, missed, tombstone } = answers[i] as Answer;
       // A copy whose delete was not heard of may not stand in either, and what is loaded need not be newer than it.
       if (tombstone !== undefined && local.find(flight.key) !== undefined) local.put(flight.key, tombstone, 'set');
       // Of something newer than what is stale the feed has told already, or never will: a copy of this in our memory
@@ -313,6 +316,10 @@ export class Reader {
       if (entry === undefined || level === 'local' || stale) return;
       if (!flight.armed || !floors.passes(flight.key, entry)) {
         if (level === 'source') source?.release([flight.key]);
+        return;
+      }
+      if (same) {
+        local.confirm(flight.key, entry);
         return;
       }
       local.put(flight.key, entry, 'fill');

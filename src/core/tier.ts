@@ -8,11 +8,21 @@ import type { Level, Outcome, WriteOutcome } from './outcome.js';
  */
 export interface Rung {
   readonly level: Level;
-  read(keys: readonly string[], call: Call, serves?: Serves): Promise<readonly Outcome[]>;
+  read(keys: readonly string[], call: Call, serves?: Serves, held?: HeldCopies): Promise<readonly Outcome[]>;
 }
 
 /** Whether an entry may be the answer for a key, by all that was asked so far: the source has a look before it loads. */
 export type Serves = (key: string, entry: Entry) => boolean;
+
+/** A copy that the asker has and doubts. Its entry has no payload. */
+export interface HeldCopy {
+  readonly entry: Entry;
+  /** What it takes in the asker's memory. */
+  readonly sizeBytes: number;
+}
+
+/** What the asker wants confirmed: where it has the same entry, a rung may say so (`same`) instead of sending it. */
+export type HeldCopies = (key: string) => HeldCopy | undefined;
 
 /** One entry to keep; a delete is a tombstone in mode `set`. */
 export interface Write {

@@ -159,6 +159,20 @@ describe('guardTier', () => {
     expect([tier.closed, clock.pending]).toEqual([true, 0]);
   });
 
+  it('tells the tier what the asker holds', async () => {
+    const { clock, tier, call } = startTier();
+    const same: Tier = {
+      level: 'peer',
+      read: async (keys, _call, _serves, held) =>
+        keys.map((key) => ({ kind: 'found', entry: held?.(key)?.entry ?? valueEntry(9), same: true })),
+      write: tier.write,
+      close: () => tier.close(),
+    };
+    const held = () => ({ entry: write.entry, sizeBytes: 1 });
+    const outcomes = await guardTier(same, slices, clock).read(['k'], call(1_000), undefined, held);
+    expect(outcomes).toEqual([{ kind: 'found', entry: write.entry, same: true }]);
+  });
+
   it.each([
     ['its slice', 10_000, 100, 200],
     ['the deadline of the call', 40, 40, 40],

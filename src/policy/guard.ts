@@ -93,10 +93,10 @@ export function guardTier(
 ): Tier {
   return {
     level: tier.level,
-    async read(keys, call): Promise<readonly Outcome[]> {
+    async read(keys, call, serves, held): Promise<readonly Outcome[]> {
       if (remainingMs(clock, call) <= 0) return keys.map(() => ({ kind: 'skipped', why: 'no-time' }));
       try {
-        return checked(keys, await within(call, slices.readMs, (sliced) => tier.read(keys, sliced)));
+        return checked(keys, await within(call, slices.readMs, (sliced) => tier.read(keys, sliced, serves, held)));
       } catch (thrown) {
         const error = toError(thrown);
         return keys.map(() => ({ kind: 'failed', error }));

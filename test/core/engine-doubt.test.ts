@@ -22,6 +22,45 @@ describe('a copy from before a gap', () => {
     expect([l2.asked, l3.asked]).toEqual([[`read ${key}`], []]);
   });
 
+  it('is the very value again when L2 says that it has the same, and sends none', async () => {
+    const { cache, l2 } = startNode();
+    l2.saysSame = true;
+    await cache.set(key, position);
+    const before = cache.peek(key);
+    l2.announce(gap);
+    expect(await cache.get(key)).toBe(before);
+    expect(cache.peek(key)).toBe(before);
+    expect(cache.stats().levels.distributed?.hits).toBe(1);
+  });
+
+  it('is the answer even when memory has let go of it by the time that L2 confirms it, and is not kept', async () => {
+    const { cache, clock, l2, l3, local } = startNode();
+    l2.saysSame = true;
+    await cache.set(key, position);
+    local.doubt();
+    const hold = l2.hold('after read');
+    const reading = cache.getOrLoad(key, () => expect.unreachable());
+    await hold.arrived;
+    local.drop(key);
+    hold.release();
+    expect(await reading).toEqual(position);
+    await clock.advanceSettled(0);
+    expect([local.find(key), l3.asked.length]).toEqual([undefined, 1]);
+    expect(await cache.get(key)).toEqual(position);
+  });
+
+  it('is sent anew where L2 has another fill of it', async () => {
+    const { cache, clock, l2, local } = startNode();
+    l2.saysSame = true;
+    await cache.set(key, position);
+    await clock.advanceSettled(1);
+    local.doubt();
+    const entry = l2.entries.get(key);
+    if (entry !== undefined) l2.entries.set(key, { ...entry, fillStart: { ms: clock.wallMs(), counter: 0 } });
+    expect(await cache.get(key)).toEqual(position);
+    expect(local.find(key)).toMatchObject({ trusted: true, entry: { fillStart: { ms: clock.wallMs() } } });
+  });
+
   it('is confirmed in one batch with the others that are asked for together', async () => {
     const { cache, l2 } = startNode();
     const keys = Array.from({ length: 50 }, (_, i) => `vehicle:${i}`);
