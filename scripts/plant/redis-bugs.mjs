@@ -1,6 +1,7 @@
 /** Bugs of the feed over Redis and of the scripts that run in it. The form is told in bugs.mjs. */
 const redisFeed = 'test/redis/redis-feed.test.ts';
 const redisTier = 'test/redis/redis-tier.test.ts';
+const redisGraves = 'test/redis/redis-graves.test.ts';
 const redisLeases = 'test/redis/redis-leases.test.ts';
 
 export const redisBugs = [
@@ -61,9 +62,45 @@ export const redisBugs = [
     id: 'script-fence-forgotten',
     what: 'in Redis, a set over a tombstone forgets the delete',
     file: 'src/redis/scripts.ts',
-    find: 'bytes = sub(inc, 1, 56) .. fence .. sub(inc, 73)',
+    find: 'bytes = fenced(inc, fence)',
     replace: 'bytes = inc',
     tests: [redisTier],
+    servers: true,
+  },
+  {
+    id: 'script-tombstone-evictable',
+    what: 'in Redis, a tombstone has a TTL, so that it can be evicted',
+    file: 'src/redis/scripts.ts',
+    find: "elseif isTomb and try('ZADD', times, 'GT', goneAt(bytes), member) then",
+    replace: 'elseif false then',
+    tests: [redisGraves],
+    servers: true,
+  },
+  {
+    id: 'script-grave-lost-with-value',
+    what: 'in Redis, a delete is forgotten when the value that was stored over it goes',
+    file: 'src/redis/scripts.ts',
+    find: "if grave and try('HSET', graves, member, grave) then",
+    replace: 'if false then',
+    tests: [redisGraves],
+    servers: true,
+  },
+  {
+    id: 'script-grave-floor-ignored',
+    what: 'in Redis, what is older than the grave floor comes in where nothing else is known',
+    file: 'src/redis/scripts.ts',
+    find: 'if floor ~= ZERO and filled <= floor then',
+    replace: 'if false then',
+    tests: [redisGraves],
+    servers: true,
+  },
+  {
+    id: 'script-grave-leaves-no-floor',
+    what: 'in Redis, a delete whose time is over, or that is one too many, does not raise the grave floor',
+    file: 'src/redis/scripts.ts',
+    find: "floor = fence\n    try('HSET', graves, '', floor)",
+    replace: 'floor = fence',
+    tests: [redisGraves],
     servers: true,
   },
   {

@@ -46,6 +46,9 @@ export function freshness(entry: Entry, wallMs: number): 'fresh' | 'stale' | 'de
   return wallMs < deadAtMs(entry) ? 'stale' : 'dead';
 }
 
+/** How long a tombstone is kept, in ms: longer than any write is under way, and than entries live by default. */
+export const TOMBSTONE_MS = 7_200_000;
+
 /** What a delete leaves: the fence, and the newest data version that was known. */
 export function tombstone(fence: Hlc, known: Version, wallMs: number, keptMs: number): Entry {
   return {

@@ -21,6 +21,10 @@ export interface PartitionKeys extends Stream {
   /** What precedes the key of an entry in the key of its lease, and where that begins. */
   readonly leasePrefix: string;
   readonly leaseKeyFrom: number;
+  /** Hash: what is kept of deletes over which a value lies, by key; field '' the grave floor. Never expires. */
+  readonly gravesKey: string;
+  /** Sorted set: when what is kept of a delete may go, in ms since the epoch, by key. Never expires. */
+  readonly graveTimesKey: string;
 }
 
 /** The floors: their stream, and the hash that keeps them. */
@@ -56,6 +60,8 @@ export class KeyLayout {
         keyFrom: Buffer.byteLength(entryPrefix) + 1,
         leasePrefix,
         leaseKeyFrom: Buffer.byteLength(leasePrefix) + 1,
+        gravesKey: `${tag}!graves`,
+        graveTimesKey: `${tag}!grave-times`,
       };
     });
     const tag = `${prefix}{floors}`;

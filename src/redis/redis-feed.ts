@@ -12,6 +12,7 @@ import { parseFloor, RAISE, raiseArguments } from './floor-script.js';
 import type { KeyLayout } from './key-layout.js';
 import type { RedisAccess } from './redis-link.js';
 import { makeRunId, runScript } from './script-run.js';
+import type { ServerInfo } from './server-info.js';
 import type { ShardCalls } from './shard-calls.js';
 import { Subscriptions } from './subscriptions.js';
 
@@ -24,6 +25,7 @@ export interface RedisFeedOptions {
   readonly chance: Chance;
   readonly probeIntervalMs: number;
   onTime(server: string, sentAtMs: number, serverMs: number): void;
+  onServer(server: string, info: ServerInfo): void;
   onError(error: Error, shard: string): void;
   /** The entry of a key changed, or the lease on it ended. */
   onLeaseEnd(key: string): void;
@@ -72,7 +74,7 @@ export class RedisFeed implements Feed {
    * goes on trying. Never rejects.
    */
   async start(call: Call): Promise<void> {
-    const { connections, access, clock, chance, probeIntervalMs, layout, onTime, onError } = this.#options;
+    const { connections, access, clock, chance, probeIntervalMs, layout, onTime, onServer, onError } = this.#options;
     this.#subscriptions ??= new Subscriptions({
       connections,
       access,
@@ -84,6 +86,7 @@ export class RedisFeed implements Feed {
       onGap: (stream) => this.#gap(stream),
       onKnown: (stream, sinceMs) => this.#known(stream, sinceMs),
       onTime,
+      onServer,
       onError,
     });
     if (remainingMs(clock, call) <= 0 || this.#isWhole()) return;

@@ -1,15 +1,16 @@
 import type { Call } from '../core/call.js';
 import type { Chance } from '../core/chance.js';
 import type { Clock } from '../core/clock.js';
-import { deadAtMs, freshness } from '../core/entry.js';
+import { deadAtMs, freshness, TOMBSTONE_MS } from '../core/entry.js';
 import { decodeEntry, encodeEntry } from '../core/entry-format.js';
 import { CacheError, toError } from '../core/errors.js';
 import { partitionOf } from '../core/key.js';
 import { MISS, type Outcome, STORED, type WriteOutcome } from '../core/outcome.js';
-import type { Tier, Write } from '../core/tier.js';
+import type { HeldCopies, Serves, Tier, Write } from '../core/tier.js';
 import { decodeVersion, isEncodedVersion } from '../core/version.js';
 import { type Batch, batchByPartition, SCRIPT_KEYS_MAX } from './batches.js';
 import type { RedisConnections } from './connections.js';
+import { HeadReads } from './head-reads.js';
 import type { KeyLayout, PartitionKeys } from './key-layout.js';
 import type { RedisArgument } from './redis-link.js';
 import { makeRunId, runScript } from './script-run.js';
@@ -24,11 +25,16 @@ export interface RedisTierOptions {
   readonly chance: Chance;
   /** False as long as nobody knows what may not be served; then reads are skipped. */
   mayRead(): boolean;
+  /** How many deletes may be kept of a partition. */
+  gravesMax(): number;
   close(): Promise<void>;
 }
 
 /** Keys of one MGET; a reply is one piece of work for the server. */
 const READ_KEYS_MAX = 512;
+
+/** What the script replies for a write that is older than deletes of which nothing else is kept. */
+const BELOW_GRAVE_FLOOR = '-';
 
 const NOT_READY: Outcome = Object.freeze({ kind: 'skipped', why: 'not-ready' });
 
@@ -36,14 +42,25 @@ const NOT_READY: Outcome = Object.freeze({ kind: 'skipped', why: 'not-ready' });
 export class RedisTier implements Tier {
   readonly level = 'distributed';
   readonly #options: RedisTierOptions;
+  readonly #heads: HeadReads;
 
   constructor(options: RedisTierOptions) {
     this.#options = options;
+    this.#heads = new HeadReads({ ...options, readWhole: (keys, call) => this.#readWhole(keys, call) });
   }
 
-  async read(keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
-    const { calls, clock, connections, layout, mayRead } = this.#options;
-    if (!mayRead()) return keys.map(() => NOT_READY);
+  async read(
+    keys: readonly string[],
+    call: Call,
+    _serves?: Serves,
+    held?: HeldCopies,
+  ): Promise<readonly Outcome[]> {
+    if (!this.#options.mayRead()) return keys.map(() => NOT_READY);
+    return held === undefined ? this.#readWhole(keys, call) : this.#heads.read(keys, held, call);
+  }
+
+  async #readWhole(keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
+    const { calls, clock, connections, layout } = this.#options;
     const [only] = keys;
     if (keys.length === 1 && only !== undefined) {
       const { slot, entryPrefix } = this.#partitionOf(only);
@@ -121,12 +138,15 @@ export class RedisTier implements Tier {
   }
 
   async #put(partition: PartitionKeys, writes: readonly Write[], call: Call): Promise<readonly unknown[]> {
-    const { connections, clock, chance } = this.#options;
-    const { slot, sequenceKey, channel, entryPrefix, keyFrom, leasePrefix } = partition;
+    const { connections, clock, chance, gravesMax } = this.#options;
+    const { slot, sequenceKey, channel, entryPrefix, keyFrom, leasePrefix, gravesKey, graveTimesKey } = partition;
     const nowMs = Math.floor(clock.wallMs());
     const keys = [sequenceKey, ...writes.map(({ key }) => entryPrefix + key)];
     const leaseKeys = writes.map(({ key }) => leasePrefix + key);
+    const graveUntil = Buffer.alloc(8);
+    graveUntil.writeDoubleBE(nowMs + TOMBSTONE_MS);
     const values: RedisArgument[] = [channel, makeRunId(chance), String(keyFrom), String(nowMs)];
+    values.push(gravesKey, graveTimesKey, String(gravesMax()), graveUntil);
     for (const { entry, mode } of writes) {
       const lifeMs = Math.max(0, Math.ceil(deadAtMs(entry) - nowMs));
       values.push(mode === 'fill' ? 'f' : 's', String(lifeMs), asBuffer(encodeEntry(entry)));
@@ -159,6 +179,7 @@ function toOutcome(stored: unknown, nowMs: number): Outcome {
 function toWriteOutcome(reply: unknown): WriteOutcome {
   if (reply === 1) return STORED;
   const kept = String(reply);
+  if (kept === BELOW_GRAVE_FLOOR) return { kind: 'superseded' };
   if (isEncodedVersion(kept)) return { kind: 'superseded', by: decodeVersion(kept) };
   return { kind: 'failed', error: new CacheError('level-failed', `redis answered a write with ${kept.slice(0, 100)}`) };
 }

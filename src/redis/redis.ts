@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.js';
 import { CacheError } from '../core/errors.js';
 import { parseAddress } from './address.js';
 import { RedisConnections } from './connections.js';
+import { evictsAnything, GraveBound } from './grave-bound.js';
 import { DEFAULT_PREFIX, KeyLayout } from './key-layout.js';
 import { RedisFeed } from './redis-feed.js';
 import { RedisLeases } from './redis-leases.js';
@@ -67,12 +68,23 @@ export async function createRedis(options: RedisOptions): Promise<Redis> {
   const layout = new KeyLayout(options.prefix ?? DEFAULT_PREFIX);
   const access: RedisAccess = { username, password, tls };
   const onError = options.onError ?? (() => {});
-  const onGone = options.onGone ?? (() => {});
+  const graves = new GraveBound();
+  const onGone = (shard: string): void => {
+    graves.forget(shard);
+    options.onGone?.(shard);
+  };
   const connections = new RedisConnections({ nodes, access, clock, chance, onError, onGone });
   const calls = new ShardCalls(connections, clock, options.guard ?? NO_GUARD);
   const onTime = options.onTime ?? (() => {});
   const probeIntervalMs = options.probeIntervalMs ?? DEFAULT_PROBE_INTERVAL_MS;
   const leases = new RedisLeases({ connections, calls, layout, clock, chance });
+  let isWarned = false;
+  const warn = (server: string, policy: string | undefined): void => {
+    if (isWarned) return;
+    isWarned = true;
+    const why = `redis ${server} has maxmemory-policy ${policy}, which may evict tombstones, sequences and floors`;
+    onError(new CacheError('invalid-config', `${why}: set volatile-lfu, else deleted values can come back`), server);
+  };
   const feed = new RedisFeed({
     connections,
     calls,
@@ -82,6 +94,10 @@ export async function createRedis(options: RedisOptions): Promise<Redis> {
     chance,
     probeIntervalMs,
     onTime,
+    onServer: (server, { maxMemoryBytes, evictionPolicy }) => {
+      graves.learn(server, maxMemoryBytes, connections.shards().length);
+      if (evictsAnything(evictionPolicy)) warn(server, evictionPolicy);
+    },
     onError,
     onLeaseEnd: (key) => leases.ended(key),
     onLeaseGap: (partition) => leases.lost(partition),
@@ -91,7 +107,8 @@ export async function createRedis(options: RedisOptions): Promise<Redis> {
     leases.lost();
   };
   const mayRead = (): boolean => feed.floorsLoaded;
-  const tier = new RedisTier({ connections, calls, layout, clock, chance, mayRead, close });
+  const gravesMax = (): number => graves.most;
+  const tier = new RedisTier({ connections, calls, layout, clock, chance, mayRead, gravesMax, close });
   const soon = (): Call => ({
     deadlineAtMs: clock.monotonicMs() + CONNECT_BOUND_MS,
     signal: undefined,

@@ -12,6 +12,7 @@ import {
   parsePosition,
   type Step,
 } from './sequence.js';
+import { ServerInfo } from './server-info.js';
 
 export interface SubscriptionsOptions {
   readonly connections: RedisConnections;
@@ -29,6 +30,8 @@ export interface SubscriptionsOptions {
   onKnown(stream: number, sinceMs: number): void;
   /** A primary told its time, between the monotonic instant `sentAtMs` and now. */
   onTime(server: string, sentAtMs: number, serverMs: number): void;
+  /** A primary to which a connection was made said what it is. */
+  onServer(server: string, info: ServerInfo): void;
   onError(error: Error, shard: string): void;
 }
 
@@ -126,6 +129,7 @@ export class Subscriptions {
       heartbeat: { everyMs: probeIntervalMs, ask: (one) => this.#probe(one) },
       onReady: (one) => {
         this.#subscribed.set(one, new Set());
+        void this.#askServer(one);
         void this.#probe(one);
       },
       onLost: (one, error) => {
@@ -149,6 +153,15 @@ export class Subscriptions {
         followed.state === 'joined' ? this.#check(followed, link) : this.#join(followed, link),
       ),
     );
+  }
+
+  /** Never rejects. A server that does not say goes without. */
+  async #askServer(link: RedisLink): Promise<void> {
+    try {
+      this.#options.onServer(link.address, new ServerInfo(String(await link.send(['INFO', 'memory']))));
+    } catch {
+      // Not allowed to this user, or the connection is lost, which the link tells.
+    }
   }
 
   /** Behind nothing else on the connection, so that the answer is not late. Never rejects. */

@@ -275,7 +275,7 @@ function textOf(outcome: Outcome): string | undefined {
 }
 
 /** A payload may be a Buffer or a plain array; only its bytes matter. As text, because comparing 1 MiB is slow. */
-function plain(outcome: Outcome): unknown {
+export function plain(outcome: Outcome): unknown {
   if (outcome.kind !== 'found') return outcome;
   return { ...outcome.entry, payload: Buffer.from(outcome.entry.payload).toString('base64') };
 }
@@ -283,7 +283,7 @@ function plain(outcome: Outcome): unknown {
 /** Few different instants, so that ties and all orders come up. */
 const reading: fc.Arbitrary<Hlc> = fc.record({ ms: fc.integer({ min: 1, max: 6 }), counter: fc.constantFrom(0, 1) });
 
-const writeArbitrary = fc.record({
+export const writeArbitrary = fc.record({
   mode: fc.constantFrom('set' as const, 'fill' as const),
   kind: fc.constantFrom('value' as const, 'absent' as const, 'tombstone' as const),
   eventTimeMs: fc.integer({ min: 1, max: 4 }),
@@ -298,7 +298,10 @@ const writeArbitrary = fc.record({
   tags: fc.uniqueArray(fc.constantFrom('a', 'b', 'ж'), { maxLength: 3 }),
 });
 
-function drawnEntry(drawn: typeof writeArbitrary extends fc.Arbitrary<infer T> ? T : never, nowMs: number): Entry {
+export function drawnEntry(
+  drawn: typeof writeArbitrary extends fc.Arbitrary<infer T> ? T : never,
+  nowMs: number,
+): Entry {
   const { kind, eventTimeMs, hlc, origin, fillStart, fence, text, freshMs, agoMs, tags } = drawn;
   const known: Version = { eventTimeMs, hlc, origin };
   if (kind === 'tombstone') return tombstone(fence, known, nowMs - agoMs, freshMs);
