@@ -56,7 +56,8 @@ function columnOf({ subject, shape }: Row): string {
 }
 
 function cellOf({ ok, value, unit, runs, held }: Row): string {
-  if (ok === undefined) return unit === 'n/a' ? 'n/a' : `${value.toLocaleString('en-US')} ${unit}`;
+  if (unit === 'n/a') return 'n/a';
+  if (ok === undefined && held === runs) return `${value.toLocaleString('en-US')} ${unit}`;
   if (ok) return 'ok';
   return runs > 1 ? `FAIL ${runs - held}/${runs}` : 'FAIL';
 }
