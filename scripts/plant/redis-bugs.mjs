@@ -6,6 +6,15 @@ const redisLeases = 'test/redis/redis-leases.test.ts';
 
 export const redisBugs = [
   {
+    id: 'head-unread',
+    what: 'a copy is confirmed by whatever Redis has under its key',
+    file: 'src/redis/head-reads.ts',
+    find: 'head.equals(encodeHead(entry))',
+    replace: 'true',
+    tests: ['test/redis/redis-heads.test.ts'],
+    servers: true,
+  },
+  {
     id: 'gap-of-one-tolerated',
     what: 'one missed change of a stream is let pass',
     file: 'src/redis/sequence.ts',
