@@ -1,9 +1,9 @@
 import { type Profiler, Session } from 'node:inspector/promises';
-import { relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 const SAMPLE_EVERY_US = 250;
 const TOP = 12;
+/** Waiting, and the profiler itself. */
+const NOT_OURS = ['dispatch', '(idle)', '(program)'];
 
 /** Where this process spends its time while it is measured: functions by what they take themselves. */
 export class Profile {
@@ -29,6 +29,7 @@ export class Profile {
   }
 
   print(): void {
+    for (const name of NOT_OURS) this.#selfUs.delete(name);
     const total = [...this.#selfUs.values()].reduce((a, b) => a + b, 0);
     if (total === 0) return;
     const top = [...this.#selfUs].sort((a, b) => b[1] - a[1]).slice(0, TOP);
@@ -48,6 +49,6 @@ export class Profile {
 function nameOf({ functionName, url }: { readonly functionName: string; readonly url: string }): string {
   const name = functionName === '' ? '(anonymous)' : functionName;
   if (url === '') return name;
-  const path = url.startsWith('file:') ? relative(process.cwd(), fileURLToPath(url)) : url;
-  return `${name}  ${path.replace(/^.*node_modules\//, '')}`;
+  const path = url.replace(/^.*\/(?:node_modules|fleetflow-bench-[^/]*)\//, '');
+  return `${name}  ${path}`;
 }

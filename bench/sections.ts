@@ -5,6 +5,7 @@ import { l2 } from './sections/l2.js';
 import { l3 } from './sections/l3.js';
 import { memory } from './sections/memory.js';
 import { overhead } from './sections/overhead.js';
+import { seeds } from './sections/seeds.js';
 
 /** In the order in which they run: the last ones take up what the first ones measured. */
-export const sections: readonly Section[] = [l1, l2, l3, combined, memory, overhead];
+export const sections: readonly Section[] = [l1, l2, l3, combined, memory, overhead, seeds];

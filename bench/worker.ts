@@ -32,7 +32,7 @@ export class Worker<T = object> {
 
   private constructor(options: WorkerOptions) {
     this.name = options.name;
-    const child = fork(new URL('./worker-main.ts', import.meta.url), {
+    const child = fork(new URL('./worker-main.js', import.meta.url), {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       execArgv: [...process.execArgv, ...options.nodeOptions],

@@ -52,18 +52,7 @@ async function run(bench: Bench): Promise<Row[]> {
   const measured = await playRounds(bench, contenders, { rounds: bench.quick ? 2 : 5, warmUps: 0 });
   const after = await levelsOf(ours);
   const failedRows: Row[] = [];
-  for (const [subject, nodes] of cities) {
-    const failed = await sumOf(nodes, (node) => node.call('failed'));
-    const row = {
-      section: SECTION,
-      id: 'combined.failed',
-      subject,
-      unit: 'reads',
-      better: 'lower' as const,
-      value: failed,
-    };
-    failedRows.push(subject === OURS ? boundedRow({ ...row, bound: 0 }) : row);
-  }
+  for (const [subject, nodes] of cities) failedRows.push(await failedRow(subject, nodes));
   const comparison = { section: SECTION, id: 'combined', unit: 'keys/s', better: 'higher' as const, measured };
   const [measuredOurs, ...others] = measuredRows(comparison);
   const note = `${NODES} nodes, ${vehicles} vehicles, the fleet's questions while positions come in`;
@@ -74,6 +63,22 @@ async function run(bench: Bench): Promise<Row[]> {
     ...failedRows,
     ...shareRows(before, after),
   ];
+}
+
+/** The share of the keys that were asked for and not there, though they had been put there. */
+async function failedRow(subject: CitySubjectName, nodes: readonly NodeWorker[]): Promise<Row> {
+  const failed = await sumOf(nodes, (node) => node.call('failed'));
+  const asked = await sumOf(nodes, (node) => node.call('asked'));
+  const row = {
+    section: SECTION,
+    id: 'combined.failed.share',
+    subject,
+    unit: '%',
+    better: 'lower' as const,
+    value: (100 * failed) / asked,
+    note: `${failed} of ${asked} reads`,
+  };
+  return subject === OURS ? boundedRow({ ...row, bound: 0 }) : row;
 }
 
 async function levelsOf(nodes: readonly NodeWorker[]): Promise<LevelCounts> {

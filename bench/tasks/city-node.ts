@@ -20,11 +20,13 @@ export async function open(options: CityNodeOptions) {
   const node = await citySubjects[subject](options);
   const { keys, locationKeys, questions } = makeQuestions(vehicles, QUESTIONS, seed);
   let written = 0;
+  let keysAsked = 0;
   let failed = 0;
 
   const ask = async (n: number): Promise<void> => {
     const asked = questions[n & (QUESTIONS - 1)] as readonly string[];
     const [first = ''] = asked;
+    keysAsked += asked.length;
     if (asked.length === 1) {
       if ((await node.get(first))?.vehicleId !== first) failed += 1;
       return;
@@ -56,21 +58,17 @@ export async function open(options: CityNodeOptions) {
     },
     /** Keys per second, with so many questions under way, while positions come in. */
     async runReads(inFlight: number, ms: number): Promise<number> {
-      let keysAsked = 0;
+      const before = keysAsked;
       const startedMs = performance.now();
-      await whileWriting(ms, () =>
-        closedLoop(inFlight, ms, (n) => {
-          keysAsked += questions[n & (QUESTIONS - 1)]?.length ?? 0;
-          return ask(n);
-        }),
-      );
-      return (keysAsked * 1_000) / (performance.now() - startedMs);
+      await whileWriting(ms, () => closedLoop(inFlight, ms, ask));
+      return ((keysAsked - before) * 1_000) / (performance.now() - startedMs);
     },
     /** Questions by the clock, while positions come in. */
     runOpenReads: (perSecond: number, ms: number): Promise<OpenLoopResult> =>
       whileWriting(ms, () => openLoop(perSecond, ms, ask)),
     /** Keys that were asked for and not there, though they had been put there. */
     failed: () => failed,
+    asked: () => keysAsked,
     levels: () => node.levels(),
     close: () => node.close(),
   };

@@ -1,6 +1,7 @@
 /** One cache in memory, in a process of its own: filled, then read in loops that check every value. */
 import { type BenchLocation, keyOf, makeKeys, makeLocation } from '../data/locations.js';
 import { zipfOrder } from '../data/zipf.js';
+import { type OpenLoopResult, openLoop } from '../harness/load.js';
 import { type LocalSubjectName, localSubjects } from '../subjects/local.js';
 
 export interface LocalCacheOptions {
@@ -120,6 +121,15 @@ export async function open(options: LocalCacheOptions) {
         }
       });
       return { nsPerOp, hitRatio: hits / reads };
+    },
+
+    /** Hits by the clock. */
+    runOpenGet(perSecond: number, ms: number): Promise<OpenLoopResult> {
+      const get = cache.get ?? (async (key: string) => cache.peek?.(key));
+      return openLoop(perSecond, ms, async () => {
+        const vehicle = next();
+        check(((await get(keys[vehicle] as string)) as BenchLocation | undefined)?.odometerKm ?? Number.NaN, vehicle);
+      });
     },
 
     async close(): Promise<void> {
