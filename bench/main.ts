@@ -1,9 +1,10 @@
 /** `npm run bench`: measures ours beside the others, and says what came out against what was promised. */
-import { writeFileSync } from 'node:fs';
 import { listenForInterrupt } from '../src/cli/interrupt.js';
 import { machineOf } from './machine.js';
 import { HELP, type Options, readOptions } from './options.js';
+import { writePage } from './report/page.js';
 import { formatRows } from './report/table.js';
+import { writeResult } from './result.js';
 import { lossesOf, type Row } from './row.js';
 import { Run } from './run.js';
 import { sections } from './sections.js';
@@ -18,9 +19,10 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (options === 'report') {
-    throw new Error('not yet');
+    console.log(`wrote ${writePage(process.cwd())}`);
+    return 0;
   }
-  return measure(options, ['bench', ...args].join(' '));
+  return measure(options, ['npm run bench --', ...args].join(' '));
 }
 
 async function measure(options: Options, command: string): Promise<number> {
@@ -48,8 +50,8 @@ async function measure(options: Options, command: string): Promise<number> {
   }
   if (interrupt.exitCode !== undefined) return interrupt.exitCode;
   if (options.jsonFile !== undefined) {
-    const result = { machine, command, at, quick: options.quick, seed: options.seed, rows: run.rows, errors };
-    writeFileSync(options.jsonFile, `${JSON.stringify(result, null, 2)}\n`);
+    const { quick, seed } = options;
+    writeResult(options.jsonFile, { machine, command, at, quick, seed, rows: run.rows, errors });
   }
   const losses = lossesOf(run.rows);
   const bounded = run.rows.filter(({ ok }) => ok !== undefined).length;

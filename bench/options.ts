@@ -13,7 +13,7 @@ export interface Options {
 }
 
 /** What is run by its name beside the sections: makes the page out of the results. */
-export const REPORT = 'report';
+const REPORT = 'report';
 
 /** The others, by the names that their variants begin with. */
 const OTHERS = [

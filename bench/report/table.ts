@@ -35,7 +35,7 @@ export function figureOf({ value, unit }: Row): string {
   return `${formatNumber(value)} ${unit}`;
 }
 
-function spreadText({ low, high }: Row): string {
+export function spreadText({ low, high }: Row): string {
   return low === undefined || high === undefined ? '' : `(${formatNumber(low)} to ${formatNumber(high)})`;
 }
 

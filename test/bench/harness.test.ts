@@ -1,0 +1,141 @@
+import { describe, expect, it } from 'vitest';
+import { zipfOrder } from '../../bench/data/zipf.js';
+import { measuredRows, ratioRow } from '../../bench/harness/comparison.js';
+import { closedLoop, openLoop } from '../../bench/harness/load.js';
+import { playRounds } from '../../bench/harness/rounds.js';
+import { ratioOf, spreadOf } from '../../bench/harness/statistics.js';
+import { boundedRow, lossesOf } from '../../bench/row.js';
+import { Histogram } from '../../src/metrics/histogram.js';
+
+const bench = { seed: 1, signal: new AbortController().signal };
+
+describe('statistics', () => {
+  it('takes the middle, and between two the mean', () => {
+    expect(spreadOf([3, 1, 2])).toEqual({ value: 2, low: 1, high: 3 });
+    expect(spreadOf([4, 1, 2, 3]).value).toBe(2.5);
+    expect(() => spreadOf([])).toThrow(RangeError);
+  });
+
+  it('gives the ratio of the medians, and the spread of the ratios of the rounds', () => {
+    expect(ratioOf([10, 20, 30], [10, 10, 10])).toEqual({ value: 2, low: 1, high: 3 });
+  });
+});
+
+describe('rounds', () => {
+  it('let everybody run once per round, in an order that changes, and count no warm-up', async () => {
+    const ran: string[] = [];
+    const contenders = ['a', 'b', 'c'].map((subject) => ({
+      subject,
+      run: async () => {
+        ran.push(subject);
+        return ran.length;
+      },
+    }));
+    const measured = await playRounds(bench, contenders, { rounds: 8, warmUps: 1 });
+    const rounds = Array.from({ length: 9 }, (_, i) => ran.slice(3 * i, 3 * i + 3).join(''));
+    expect(rounds.map((round) => [...round].sort().join(''))).toEqual(Array(9).fill('abc'));
+    expect(new Set(rounds).size).toBeGreaterThan(1);
+    expect([...measured.values()].map((values) => values.length)).toEqual([8, 8, 8]);
+  });
+
+  it('measure no error and no nonsense', async () => {
+    const play = (run: () => Promise<number>) => playRounds(bench, [{ subject: 'a', run }], { rounds: 1, warmUps: 0 });
+    await expect(play(() => Promise.reject(new Error('a wrong value')))).rejects.toThrow('a wrong value');
+    await expect(play(async () => Number.NaN)).rejects.toThrow('NaN');
+  });
+
+  it('stop between two runs', async () => {
+    const stop = new AbortController();
+    const run = async (): Promise<number> => {
+      stop.abort(new Error('enough'));
+      return 1;
+    };
+    const playing = playRounds({ seed: 1, signal: stop.signal }, [{ subject: 'a', run }], { rounds: 2, warmUps: 0 });
+    await expect(playing).rejects.toThrow('enough');
+  });
+});
+
+describe('comparisons', () => {
+  const measured = new Map([
+    ['fleetflow-cache', [10, 10]],
+    ['slow', [40, 40]],
+    ['fast', [20, 20]],
+  ]);
+  const times = { section: 's', id: 'i', unit: 'ns', better: 'lower', measured } as const;
+
+  it('are made against the best of those named, and say how many times better ours is', () => {
+    const [row] = ratioRow(times, { against: ['slow', 'fast'], bound: 3 });
+    expect(row).toMatchObject({ against: 'fast', value: 2, bound: 3, ok: false });
+    const [speed] = ratioRow({ ...times, better: 'higher' }, { against: ['slow', 'fast'], bound: 0.2 });
+    expect(speed).toMatchObject({ against: 'slow', value: 0.25, ok: true });
+  });
+
+  it('can say how many times the time of another ours takes', () => {
+    const [row] = ratioRow(times, { against: ['fast'], bound: 1, as: 'time' });
+    expect(row).toMatchObject({ value: 0.5, better: 'lower', ok: true });
+  });
+
+  it('are left out where nobody stands against ours', () => {
+    expect(ratioRow(times, { against: ['nobody'], bound: 1 })).toEqual([]);
+    expect(measuredRows(times).map(({ value }) => value)).toEqual([10, 40, 20]);
+  });
+
+  it('lose for ours alone', () => {
+    const row = { section: 's', id: 'i', value: 1, unit: 'x', better: 'higher', bound: 2 } as const;
+    const rows = [boundedRow({ ...row, subject: 'fleetflow-cache' }), boundedRow({ ...row, subject: 'slow' })];
+    expect(lossesOf(rows).map(({ subject }) => subject)).toEqual(['fleetflow-cache']);
+  });
+});
+
+describe('load', () => {
+  it('keeps so many under way in a closed loop', async () => {
+    let underWay = 0;
+    let most = 0;
+    const perSecond = await closedLoop(5, 20, async () => {
+      underWay += 1;
+      most = Math.max(most, underWay);
+      await new Promise((resolve) => setImmediate(resolve));
+      underWay -= 1;
+    });
+    expect(most).toBe(5);
+    expect(perSecond).toBeGreaterThan(0);
+  });
+
+  it('counts what waits behind a stall from the instant at which it was due', async () => {
+    const stallMs = 60;
+    const { latencies } = await openLoop(1_000, 100, async (n) => {
+      if (n !== 10) return;
+      const endMs = performance.now() + stallMs;
+      while (performance.now() < endMs);
+    });
+    expect(latencies.count).toBe(100);
+    // Asked by a closed loop, one alone would have been slow.
+    const slow = latencies.count * (1 - shareBelow(latencies, stallMs / 4));
+    expect(slow).toBeGreaterThan(20);
+  });
+
+  it('rejects with the error of what it asked', async () => {
+    const wrong = () => Promise.reject(new Error('a wrong value'));
+    await expect(openLoop(1_000, 10, wrong)).rejects.toThrow('a wrong value');
+    await expect(closedLoop(2, 10, wrong)).rejects.toThrow('a wrong value');
+  });
+});
+
+function shareBelow(latencies: Parameters<typeof Histogram.from>[0], ms: number): number {
+  const histogram = Histogram.from(latencies);
+  const shares = Array.from({ length: 100 }, (_, i) => (i + 1) / 100);
+  return shares.filter((share) => (histogram.quantile(share) ?? 0) < ms).length / 100;
+}
+
+describe('keys by Zipf', () => {
+  it('come as often as their rank says, the same for the same seed', () => {
+    const order = zipfOrder(1_000, 100_000, 7);
+    expect(zipfOrder(1_000, 100_000, 7)).toEqual(order);
+    const counts = new Map<number, number>();
+    for (const number of order) counts.set(number, (counts.get(number) ?? 0) + 1);
+    const byRank = [...counts.values()].sort((a, b) => b - a);
+    const harmonic = Array.from({ length: 1_000 }, (_, i) => 1 / (i + 1)).reduce((a, b) => a + b);
+    expect((byRank[0] ?? 0) / 100_000).toBeCloseTo(1 / harmonic, 2);
+    expect((byRank[9] ?? 0) / 100_000).toBeCloseTo(1 / (10 * harmonic), 2);
+  });
+});
