@@ -4,6 +4,7 @@
  * long. Those that need servers are marked.
  */
 import { coreBugs } from './core-bugs.mjs';
+import { feedBugs } from './feed-bugs.mjs';
 import { redisBugs } from './redis-bugs.mjs';
 
-export const bugs = [...coreBugs, ...redisBugs];
+export const bugs = [...coreBugs, ...feedBugs, ...redisBugs];

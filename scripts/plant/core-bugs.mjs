@@ -1,6 +1,5 @@
 /** Bugs of the engine, the memory level and the peers: caught without servers. The form is told in bugs.mjs. */
 const races = 'test/core/engine-races.test.ts';
-const life = 'test/core/engine-life.test.ts';
 const doubt = 'test/core/engine-doubt.test.ts';
 const writes = 'test/core/engine-writes.test.ts';
 const entry = 'src/core/entry.test.ts';
@@ -10,96 +9,6 @@ const memory = 'src/memory/memory-tier.test.ts';
 const peerStore = 'src/peer/peer-store.test.ts';
 
 export const coreBugs = [
-  // The feed.
-  {
-    id: 'gap-ignored',
-    what: 'after a gap memory serves the copies of its partition as before',
-    file: 'src/core/feed-intake.ts',
-    find: 'local.doubt(lost);',
-    replace: '',
-    tests: [life],
-  },
-  {
-    id: 'gap-keeps-flights',
-    what: 'a gap leaves the flights of its partition armed',
-    file: 'src/core/feed-intake.ts',
-    find: 'flights.disarmAll(lost === undefined ? undefined : (key) => partitionOf(key) === lost);',
-    replace: '',
-    tests: [life],
-  },
-  {
-    id: 'change-keeps-flight',
-    what: 'a change from elsewhere drops the copy here, but an older answer on its way is kept afterwards',
-    file: 'src/core/feed-intake.ts',
-    find: '    flights.disarm(key);\n',
-    replace: '',
-    tests: [races],
-  },
-  {
-    id: 'stamped-after-read',
-    what: 'what a flight brings is kept though a write came by since it began',
-    file: 'src/core/reader.ts',
-    find: '!flight.armed || ',
-    replace: '',
-    tests: [races],
-  },
-  {
-    id: 'write-keeps-flight',
-    what: 'a write does not disarm the flight of its key',
-    file: 'src/core/writer.ts',
-    find: '      flights.disarm(key);\n      return local.put',
-    replace: '      return local.put',
-    tests: [races],
-  },
-  {
-    id: 'flight-by-key',
-    what: 'a flight that ends removes whichever flight of its key is there',
-    file: 'src/core/single-flight.ts',
-    find: 'if (flights.get(flight.key) === flight) flights.delete',
-    replace: 'flights.delete',
-    tests: ['src/core/single-flight.test.ts'],
-  },
-  {
-    id: 'feed-lease-unchecked',
-    what: 'memory serves copies that the feed does not vouch for any more',
-    file: 'src/memory/memory-tier.ts',
-    find: 'nowMs < (this.#trustedUntilMs[page.partitions[at] as number] as number) &&',
-    replace: '',
-    tests: [memory],
-  },
-  {
-    id: 'doubt-unread',
-    what: 'memory hands out copies whose partition is doubted',
-    file: 'src/memory/memory-tier.ts',
-    find: '    if (this.#isDoubted(page, at)) return NOT_HERE;\n',
-    replace: '',
-    tests: [memory],
-  },
-  {
-    id: 'confirmed-by-key',
-    what: 'a doubted copy is confirmed by any fill of its key, whatever its version',
-    file: 'src/memory/memory-tier.ts',
-    find: 'return kept.kind === told.kind && compareVersions(kept.version, told.version) === 0;',
-    replace: 'return kept.kind === told.kind;',
-    tests: [memory],
-  },
-  {
-    id: 'stand-in-unmarked',
-    what: 'a doubted copy that stands in is not marked stale',
-    file: 'src/core/ladder.ts',
-    find: 'one.settled = true;\n  one.standIn = true;',
-    replace: 'one.settled = true;',
-    tests: [ladder],
-  },
-  {
-    id: 'feed-lease-shortened',
-    what: 'an answer to an older probe takes back what a newer one has proved',
-    file: 'src/core/feed-lease.ts',
-    find: 'if (untilMs > (this.untilMs[partition] as number)) this',
-    replace: 'this',
-    tests: ['src/core/feed-lease.test.ts'],
-  },
-
   // Fences and tombstones.
   {
     id: 'fence-at-or-after',
