@@ -1,9 +1,12 @@
 import type { Dispatcher, Pool } from 'undici';
 import type { Clock } from '../core/clock.js';
+import { EPOCH_HEADER } from './limits.js';
 
 export interface HttpReply {
   readonly status: number;
   readonly body: Buffer;
+  /** The value of `EPOCH_HEADER`. */
+  readonly epoch: string | undefined;
 }
 
 /**
@@ -19,6 +22,7 @@ export function exchange(
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let status = 0;
+    let epoch: string | undefined;
     let controller: Dispatcher.DispatchController | undefined;
     let timedOut: Error | undefined;
     const cancel = clock.schedule(limitMs, () => {
@@ -32,15 +36,17 @@ export function exchange(
         // It waited for a connection until nobody wanted it any more.
         if (timedOut !== undefined) started.abort(timedOut);
       },
-      onResponseStart(_controller, statusCode) {
+      onResponseStart(_controller, statusCode, headers) {
         status = statusCode;
+        const said = headers[EPOCH_HEADER];
+        epoch = Array.isArray(said) ? said[0] : said;
       },
       onResponseData(_controller, chunk) {
         chunks.push(chunk);
       },
       onResponseEnd() {
         cancel();
-        resolve({ status, body: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks) });
+        resolve({ status, epoch, body: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks) });
       },
       onResponseError(_controller, error) {
         cancel();

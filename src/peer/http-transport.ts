@@ -5,12 +5,13 @@ import { CacheError, toError } from '../core/errors.js';
 import type { Floor } from '../core/floors.js';
 import type { Outcome, WriteOutcome } from '../core/outcome.js';
 import { Batcher } from './batcher.js';
-import { formatFloors, parseFloorList, parseHello } from './control-format.js';
+import { formatFloors, parseFloorList } from './control-format.js';
+import type { GossipReply, GossipRequest } from './gossip.js';
+import { formatGossip, parseGossipReply } from './gossip-format.js';
 import { exchange, type HttpReply } from './http-exchange.js';
 import type { LeaseQuestion } from './lease-wire.js';
-import { ADDRESS_HEADER, HOPS_HEADER, REPLY_BYTES_MAX, REQUEST_MAX_MS } from './limits.js';
-import type { Member } from './member.js';
-import type { FloorList, Hello, LeaseOutcome, PeerTransport } from './transport.js';
+import { EPOCH_HEADER, HOPS_HEADER, REPLY_BYTES_MAX, REQUEST_MAX_MS } from './limits.js';
+import type { FloorList, Gossiped, LeaseOutcome, PeerTransport } from './transport.js';
 import type { WireWrite } from './wire.js';
 
 export interface HttpTransportOptions {
@@ -18,9 +19,13 @@ export interface HttpTransportOptions {
   readonly secret: string;
   /** Told when a peer could not be reached at all, or took too long, whoever asked. */
   readonly onUnreachable?: (address: string) => void;
+  /** Of the placement by which this node finds owners. */
+  readonly epoch?: () => string;
+  /** Told when a peer answers out of another epoch. */
+  readonly onEpoch?: (address: string) => void;
 }
 
-/** Two for batches; the others so that a hello does not wait behind them. */
+/** Two for batches; the others so that gossip does not wait behind them. */
 const CONNECTIONS_MAX = 4;
 /** Below what the server waits (30 s): the side that sends must be the first to give up an idle connection. */
 const KEEP_ALIVE_MS = 20_000;
@@ -54,9 +59,12 @@ export class HttpPeerTransport implements PeerTransport {
     return this.#peer(address).batcher.lease(questions, call);
   }
 
-  async hello(address: string, self: Member, call: Call): Promise<Hello> {
-    const headers = { [ADDRESS_HEADER]: self.address };
-    return parseHello(await this.#control(address, call, { method: 'GET', path: '/internal/cache/members', headers }));
+  async gossip(address: string, said: Gossiped<GossipRequest>, call: Call): Promise<Gossiped<GossipReply>> {
+    const headers = { 'content-type': 'application/json' };
+    const body = formatGossip(said);
+    return parseGossipReply(
+      await this.#control(address, call, { method: 'POST', path: '/internal/cache/gossip', headers, body }),
+    );
   }
 
   async floors(address: string, mark: string | undefined, call: Call): Promise<FloorList> {
@@ -133,10 +141,12 @@ class HttpPeer {
       const request: Dispatcher.DispatchOptions = {
         method: 'POST',
         path: '/internal/cache/batch',
-        headers: batchHeaders,
+        headers: options.epoch === undefined ? batchHeaders : { ...batchHeaders, [EPOCH_HEADER]: options.epoch() },
         body,
       };
-      return (await this.#ask(request)).body;
+      const reply = await this.#ask(request);
+      if (reply.epoch !== undefined) options.onEpoch?.(address);
+      return reply.body;
     });
   }
 

@@ -23,5 +23,8 @@ export const REQUEST_MAX_MS = 2_000;
 
 /** Who asks, and how often a request was handed on. A request from a peer is answered from the own store. */
 export const HOPS_HEADER = 'x-fleetflow-hops';
-/** Where the node that asks can be asked itself. */
-export const ADDRESS_HEADER = 'x-fleetflow-address';
+/**
+ * The epoch of the sender of a request between nodes; in the answer that of the other side, when it is another: who
+ * asked learns from it that it does not know of a change.
+ */
+export const EPOCH_HEADER = 'x-fleetflow-epoch';

@@ -1,40 +1,39 @@
 import type { Call } from '../core/call.js';
-import type { Chance } from '../core/chance.js';
 import type { Cancel, Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
-import type { Contact } from './membership.js';
+import type { GossipReply, GossipRequest } from './gossip.js';
+import type { MembershipEvent, Send } from './membership-events.js';
+import type { MembershipProfile } from './membership-profile.js';
 import type { PeerCluster } from './peer-cluster.js';
-import type { Hello, PeerTransport } from './transport.js';
+import type { Gossiped, PeerTransport } from './transport.js';
 
 export interface MembershipDriverParts {
   readonly clock: Clock;
-  readonly chance: Chance;
   readonly cluster: PeerCluster;
-  readonly transport: Pick<PeerTransport, 'hello'>;
-  /** Told of every hello before its sender counts as there; may go on asking it, within the call. */
-  readonly onHello: (address: string, hello: Hello, call: Call) => Promise<void>;
+  readonly profile: MembershipProfile;
+  readonly transport: Pick<PeerTransport, 'gossip'>;
+  /** How far the log of floors of this node goes. */
+  mark(): string;
+  /** Fetches the floors that the node at an address has logged, up to its mark; rejects when they cannot be had. */
+  catchUp(address: string, mark: string, call: Call): Promise<void>;
   readonly onError: (error: Error) => void;
 }
 
-/** Often enough that a peer is suspect a second and a half after it froze. */
-const HELLO_EVERY_MS = 500;
-/** A fifth either way, so that nodes that started together do not keep asking together. */
-const JITTER = 0.2;
-/** Longer than a pause of the collector or a busy moment, so that neither makes a peer suspect. */
-const HELLO_MAX_MS = 1_000;
-/** Who is not there is asked in every so many rounds only. */
-const DOWN_ROUNDS = 4;
-/** The seeds, whom they know, and whom those know. */
-const JOIN_ROUNDS = 2;
+/** Members that are tried for others at a time; who asks for more is told that it failed. */
+const RELAYS_MAX = 32;
+/** How often one member is asked for all that it knows because an answer of it came out of another epoch. */
+const LEARN_EVERY_MS = 250;
 
-/** Says hello to everybody now and then, and tells the cluster who answered and who did not. */
+/** Asks the questions of the membership, tells it the answers and the time, and answers those of others. */
 export class MembershipDriver {
   readonly #parts: MembershipDriverParts;
-  /** Addresses that have not answered the last question yet: nobody is asked twice at a time. */
-  readonly #asking = new Set<string>();
   /** The codes of the errors that were reported of an address since it last answered. */
   readonly #reported = new Map<string, Set<string>>();
-  #round = 0;
+  /** Addresses whose floors are being fetched. */
+  readonly #catchingUp = new Set<string>();
+  /** By address: until when no more is to be learned there, and what is being learned. */
+  readonly #learning = new Map<string, { readonly untilMs: number; readonly done: Promise<void> }>();
+  #relays = 0;
   #cancel: Cancel | undefined;
   #closed = false;
 
@@ -42,20 +41,49 @@ export class MembershipDriver {
     this.#parts = parts;
   }
 
-  /** Resolves when the seeds, and whom they know, have answered or had their time to; then goes on by itself. */
+  /** Resolves when the seeds have answered or had their time to; then goes on by itself. */
   async start(): Promise<void> {
-    for (let round = 0; round < JOIN_ROUNDS; round++) {
-      await Promise.all(this.#parts.cluster.contacts().map((contact) => this.#ask(contact)));
-    }
-    this.#scheduleNext();
+    await this.handle({ kind: 'start' });
   }
 
-  /** Somebody at `address` asked us. Who was not there is asked back at once, so that a node that joins is soon known. */
-  meet(address: string): void {
-    const { cluster } = this.#parts;
-    cluster.apply({ kind: 'heard', address });
-    const contact = cluster.contacts().find((one) => one.address === address);
-    if (contact?.status === 'down' && !this.#closed) void this.#ask(contact);
+  /** Takes note of something; resolves when what this made necessary to ask has been answered. */
+  async handle(event: MembershipEvent): Promise<void> {
+    if (this.#closed) return;
+    const sends = this.#parts.cluster.handle(event);
+    this.#scheduleNext();
+    await Promise.all(sends.map((send) => this.#ask(send)));
+  }
+
+  /** Answers a question of another node. */
+  async answer({ message, floors }: Gossiped<GossipRequest>): Promise<Gossiped<GossipReply>> {
+    const { cluster, mark } = this.#parts;
+    const { reply, sends } = cluster.answer(message);
+    this.#scheduleNext();
+    for (const send of sends) void this.#ask(send);
+    this.#followFloors(message.from.address, floors);
+    if (message.kind !== 'relay') return { message: reply, floors: mark() };
+    const isWell = await this.#try(message.target ?? '');
+    return { message: cluster.membership.reply(isWell ? 'ack' : 'nack'), floors: mark() };
+  }
+
+  /** An answer came out of another epoch: resolves when this node knows what its sender knows. */
+  learnFrom(address: string): Promise<void> {
+    const nowMs = this.#parts.clock.monotonicMs();
+    const learning = this.#learning.get(address);
+    if (learning !== undefined && learning.untilMs > nowMs) return learning.done;
+    const done = this.handle({ kind: 'differs', address });
+    this.#learning.set(address, { untilMs: nowMs + LEARN_EVERY_MS, done });
+    return done;
+  }
+
+  /** Resolves when whatever is being learned is known. */
+  async learned(): Promise<void> {
+    await Promise.all([...this.#learning.values()].map(({ done }) => done));
+  }
+
+  forget(address: string): void {
+    this.#learning.delete(address);
+    this.#reported.delete(address);
   }
 
   close(): void {
@@ -64,48 +92,54 @@ export class MembershipDriver {
   }
 
   #scheduleNext(): void {
+    const { clock, cluster } = this.#parts;
+    this.#cancel?.();
     if (this.#closed) return;
-    const jitter = 1 + JITTER * (2 * this.#parts.chance.next() - 1);
-    this.#cancel = this.#parts.clock.schedule(HELLO_EVERY_MS * jitter, () => {
-      this.#round += 1;
-      this.#parts.cluster.apply({ kind: 'tick' });
-      for (const contact of this.#parts.cluster.contacts()) {
-        const isAway = contact.status === 'down' && contact.failingSinceMs !== undefined;
-        if (!isAway || this.#round % DOWN_ROUNDS === 0) void this.#ask(contact);
-      }
-      this.#scheduleNext();
-    });
+    const delayMs = Math.max(0, cluster.membership.wakeAtMs - clock.monotonicMs());
+    this.#cancel = clock.schedule(delayMs, () => void this.handle({ kind: 'tick' }));
   }
 
-  async #ask({ address }: Contact): Promise<void> {
-    if (this.#asking.has(address)) return;
-    this.#asking.add(address);
-    const { clock, cluster, transport, onHello } = this.#parts;
-    const call: Call = { deadlineAtMs: clock.monotonicMs() + HELLO_MAX_MS, signal: undefined, reason: 'probe' };
+  async #ask({ ref, to, request, timeoutMs }: Send): Promise<void> {
+    const { clock, transport, catchUp, mark } = this.#parts;
+    const call: Call = { deadlineAtMs: clock.monotonicMs() + timeoutMs, signal: undefined, reason: 'probe' };
+    let answered: MembershipEvent;
     try {
-      const hello = await transport.hello(address, cluster.self, call);
-      this.#checkTwin(hello);
-      await onHello(address, hello, call);
-      const known = hello.members.filter(({ status }) => status === 'up').map((member) => member.address);
-      cluster.apply({ kind: 'answered', address, node: hello.node, known });
-      this.#reported.delete(address);
+      const { message, floors } = await transport.gossip(to, { message: request, floors: mark() }, call);
+      // Before it counts as there: what it keeps may lie below floors that only it knows.
+      if (message.from.id !== this.#parts.cluster.self.id) await catchUp(to, floors, call);
+      this.#reported.delete(to);
+      answered = { kind: 'replied', ref, reply: message };
     } catch (thrown) {
-      cluster.apply({ kind: 'failed', address });
-      this.#report(address, toError(thrown));
+      this.#report(to, toError(thrown));
+      answered = { kind: 'failed', ref };
+    }
+    // What this makes necessary is nobody's wait.
+    void this.handle(answered);
+  }
+
+  async #try(target: string): Promise<boolean> {
+    const { clock, cluster, profile, transport, mark } = this.#parts;
+    if (cluster.membership.table.at(target) === undefined || this.#relays >= RELAYS_MAX) return false;
+    const call: Call = { deadlineAtMs: clock.monotonicMs() + profile.probeMs, signal: undefined, reason: 'probe' };
+    this.#relays += 1;
+    try {
+      await transport.gossip(target, { message: cluster.membership.ping(), floors: mark() }, call);
+      return true;
+    } catch {
+      return false;
     } finally {
-      this.#asking.delete(address);
+      this.#relays -= 1;
     }
   }
 
-  /** @throws CacheError `invalid-config` when another node goes by our id */
-  #checkTwin({ node }: Hello): void {
-    const { self } = this.#parts.cluster;
-    if (node.id !== self.id || node.address === self.address) return;
-    throw new CacheError(
-      'invalid-config',
-      `the node at ${node.address} has the same id as this one (${self.id}, at ${self.address}): give each its own`,
-      { field: 'nodeId' },
-    );
+  #followFloors(address: string, mark: string): void {
+    const { clock, cluster, catchUp } = this.#parts;
+    if (this.#catchingUp.has(address) || cluster.membership.table.at(address) === undefined) return;
+    this.#catchingUp.add(address);
+    const call: Call = { deadlineAtMs: clock.monotonicMs() + 1_000, signal: undefined, reason: 'probe' };
+    void catchUp(address, mark, call)
+      .catch((thrown) => this.#report(address, toError(thrown)))
+      .finally(() => this.#catchingUp.delete(address));
   }
 
   /** Each kind of error once for each address, until it answers again. */

@@ -1,20 +1,17 @@
+import type { Chance } from '../core/chance.js';
 import type { Clock } from '../core/clock.js';
+import { CacheError } from '../core/errors.js';
 import { bucketOf } from '../core/key.js';
-import type { Member, MemberInfo } from './member.js';
-import {
-  type Contact,
-  type Membership,
-  type MembershipChange,
-  type MembershipEvent,
-  type MembershipProfile,
-  membersOf,
-  startMembership,
-  stepMembership,
-} from './membership.js';
+import type { GossipReply, GossipRequest } from './gossip.js';
+import { isThere, type Member, type MemberRecord } from './member.js';
+import { Membership } from './membership.js';
+import type { MembershipChange, MembershipEvent, Send } from './membership-events.js';
+import type { MembershipProfile } from './membership-profile.js';
 import { type Placement, placeBuckets } from './placement.js';
 
 export interface PeerClusterOptions {
-  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'wallMs'>;
+  readonly chance: Chance;
   readonly self: Member;
   readonly seeds: readonly string[];
   readonly replicas: number;
@@ -22,23 +19,34 @@ export interface PeerClusterOptions {
   readonly onChange: (change: MembershipChange) => void;
   /** Nobody at this address has buckets any more. */
   readonly onGone: (address: string) => void;
+  readonly onError: (error: Error) => void;
 }
 
 /** The members as this node sees them now, and who owns what among them. */
 export class PeerCluster {
   readonly self: Member;
+  readonly membership: Membership;
   readonly #options: PeerClusterOptions;
-  #membership: Membership;
+  readonly #twins = new Set<string>();
   #placement: Placement;
   #suspects: ReadonlySet<string> = new Set();
 
   constructor(options: PeerClusterOptions) {
-    this.self = options.self;
+    const { self, seeds, profile, chance, clock, replicas } = options;
+    this.self = self;
     this.#options = options;
-    this.#membership = startMembership(options.self, options.seeds);
-    this.#placement = placeBuckets([options.self], options.replicas);
+    this.membership = new Membership({
+      self,
+      seeds,
+      profile,
+      chance,
+      incarnation: Math.floor(clock.wallMs()),
+      nowMs: clock.monotonicMs(),
+    });
+    this.#placement = placeBuckets([self], replicas);
   }
 
+  /** The same on all nodes that place by the same members. */
   get epoch(): string {
     return this.#placement.epoch;
   }
@@ -48,36 +56,56 @@ export class PeerCluster {
     return this.#placement.owners[bucketOf(key)] ?? [];
   }
 
-  /** Whether a member failed a moment ago, and is better not waited for. */
+  /** Whether a member is better not waited for: it failed a moment ago, for others or for this node alone. */
   isSuspect(id: string): boolean {
-    return this.#suspects.size > 0 && this.#suspects.has(id);
+    return (this.#suspects.size > 0 && this.#suspects.has(id)) || !this.membership.isReached(id);
   }
 
-  /** Everybody else that is known. */
-  members(): readonly MemberInfo[] {
-    return membersOf(this.#membership);
+  /** Everybody else that is known or remembered. */
+  members(): readonly MemberRecord[] {
+    return this.membership.table.others();
   }
 
-  contacts(): readonly Contact[] {
-    return [...this.#membership.contacts.values()];
+  handle(event: MembershipEvent): readonly Send[] {
+    const sends = this.membership.handle(event, this.#options.clock.monotonicMs());
+    this.#follow();
+    return sends;
   }
 
-  apply(event: MembershipEvent): void {
-    const { clock, profile, replicas, onChange, onGone } = this.#options;
-    const before = this.#membership.contacts;
-    const { state, changes } = stepMembership(this.#membership, event, clock.monotonicMs(), profile);
-    this.#membership = state;
-    for (const address of before.keys()) if (!state.contacts.has(address)) onGone(address);
+  answer(request: GossipRequest): { readonly reply: GossipReply; readonly sends: readonly Send[] } {
+    const answer = this.membership.answer(request, this.#options.clock.monotonicMs());
+    this.#follow();
+    return answer;
+  }
+
+  #follow(): void {
+    const changes = this.membership.takeChanges();
     if (changes.length === 0) return;
-    const members = this.members();
-    this.#suspects = new Set(members.filter(({ status }) => status === 'suspect').map(({ id }) => id));
+    const { replicas, onChange, onGone } = this.#options;
+    const there = this.members().filter(isThere);
+    this.#suspects = new Set(there.filter(({ status }) => status === 'suspect').map(({ id }) => id));
     if (changes.some(({ kind }) => kind === 'joined' || kind === 'left')) {
-      const placed = members.filter(({ status }) => status !== 'down');
-      this.#placement = placeBuckets([this.self, ...placed], replicas);
+      this.#placement = placeBuckets([this.self, ...there], replicas);
     }
     for (const change of changes) {
-      if (change.kind === 'left') onGone(change.member.address);
+      if (change.kind === 'left' && this.membership.table.at(change.member.address) === undefined) {
+        onGone(change.member.address);
+      }
+      if (change.kind === 'twin') this.#reportTwin(change.address);
       onChange(change);
     }
+  }
+
+  #reportTwin(address: string): void {
+    if (this.#twins.has(address)) return;
+    this.#twins.add(address);
+    const { self } = this;
+    this.#options.onError(
+      new CacheError(
+        'invalid-config',
+        `the node at ${address} has the same id as this one (${self.id}, at ${self.address}): give each its own`,
+        { field: 'nodeId' },
+      ),
+    );
   }
 }

@@ -8,7 +8,7 @@ import { STORED, type WriteOutcome } from '../core/outcome.js';
 import { encodeHlc } from '../core/version.js';
 import { FloorCaster } from './floor-caster.js';
 import { FloorLog } from './floor-log.js';
-import type { MemberInfo } from './member.js';
+import { isThere, type MemberInfo } from './member.js';
 import type { FloorList, PeerTransport } from './transport.js';
 
 /** The floors that this process goes by. */
@@ -24,7 +24,7 @@ export interface PeerFeedParts {
 
 /**
  * Floors among peers. A floor that is raised goes to all of them at once. Every node keeps a log of what went through
- * it, and says in its hellos how far that goes: who sees that it went on fetches what came since, and so gets what it
+ * it, and says with its gossip how far that goes: who sees that it went on fetches what came since, and so gets what it
  * missed, also from others than the one who raised it. A node that starts, or was away for long, fetches everything.
  *
  * Changes of single entries do not travel here: a peer is asked, and does not keep what it asked for.
@@ -51,7 +51,7 @@ export class PeerFeed implements Feed {
   /** `stored` when every member that is not down has it; with nobody else there, it is known to all. */
   async raise(floor: Floor, call: Call): Promise<WriteOutcome> {
     this.#log.add(floor);
-    const members = this.#parts.members().filter(({ status }) => status !== 'down');
+    const members = this.#parts.members().filter(isThere);
     const failures = await Promise.all(members.map(({ address }) => this.#tell(address, floor, call)));
     const errors = failures.filter((error) => error !== undefined);
     if (errors.length === 0) return STORED;

@@ -8,9 +8,9 @@ import type { Outcome, WriteOutcome } from '../core/outcome.js';
 import type { Tier } from '../core/tier.js';
 import { encodeVersion } from '../core/version.js';
 import { formatFloorList, formatHello, isMark, parseFloors } from './control-format.js';
+import { formatGossip, parseGossipRequest } from './gossip-format.js';
 import { HttpProblem } from './http-problem.js';
-import { ADDRESS_HEADER, BODY_BYTES_MAX, PAYLOAD_BYTES_MAX, REQUEST_MAX_MS } from './limits.js';
-import { isPeerAddress } from './peer-address.js';
+import { BODY_BYTES_MAX, EPOCH_HEADER, PAYLOAD_BYTES_MAX, REQUEST_MAX_MS } from './limits.js';
 import type { HandleRequest, PeerReply, PeerRequest } from './peer-server.js';
 import type { PeerService } from './peer-service.js';
 import {
@@ -37,6 +37,8 @@ const PREFIX = '/internal/cache/';
 const GET = `${PREFIX}get/`;
 const SET = `${PREFIX}set/`;
 const FLOORS = `${PREFIX}floors`;
+/** All members, each with the longest words about it. */
+const GOSSIP_BYTES_MAX = 262_144;
 const FLOORS_AFTER = `${FLOORS}?after=`;
 
 /** What is behind the door: one function for each path and method. */
@@ -62,7 +64,10 @@ export function peerRoutes(parts: RouteParts): HandleRequest {
         return postBatch(request, service);
       case `${PREFIX}members`:
         allow(request, ['GET']);
-        return getMembers(request, service);
+        return { status: 200, body: formatHello(service.hello()) };
+      case `${PREFIX}gossip`:
+        allow(request, ['POST']);
+        return postGossip(request, service);
       case FLOORS:
         allow(request, ['GET', 'POST']);
         return request.method === 'GET' ? getFloors(undefined, service) : postFloors(request, service);
@@ -98,13 +103,16 @@ async function putEntry(request: PeerRequest, key: string, parts: RouteParts): P
 
 async function postBatch(request: PeerRequest, service: PeerService): Promise<PeerReply> {
   const batch = decodeRequest(await request.body(BODY_BYTES_MAX));
-  return { status: 200, body: encodeReply(service.batch(batch)) };
+  const body = encodeReply(service.batch(batch));
+  const epoch = service.epoch();
+  const theirs = request.header(EPOCH_HEADER);
+  const differs = theirs !== undefined && theirs !== epoch;
+  return { status: 200, body, ...(differs && { headers: { [EPOCH_HEADER]: epoch } }) };
 }
 
-function getMembers(request: PeerRequest, service: PeerService): PeerReply {
-  const address = request.header(ADDRESS_HEADER);
-  if (address !== undefined && isPeerAddress(address)) service.heard(address);
-  return { status: 200, body: formatHello(service.hello()) };
+async function postGossip(request: PeerRequest, service: PeerService): Promise<PeerReply> {
+  const said = parseGossipRequest((await request.body(GOSSIP_BYTES_MAX)).toString('utf8'));
+  return { status: 200, body: formatGossip(await service.gossip(said)) };
 }
 
 function getFloors(mark: string | undefined, service: PeerService): PeerReply {

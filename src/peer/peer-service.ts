@@ -1,8 +1,9 @@
 import type { Floor } from '../core/floors.js';
+import type { GossipReply, GossipRequest } from './gossip.js';
 import type { LeaseQuestion, LeaseReply } from './lease-wire.js';
 import { BATCH_BYTES_MAX } from './limits.js';
 import type { PeerStore } from './peer-store.js';
-import type { FloorList, Hello } from './transport.js';
+import type { FloorList, Gossiped, Hello } from './transport.js';
 import type { BatchReply, BatchRequest, WireRead } from './wire.js';
 
 /** What a node answers to others, whatever way the question came. */
@@ -10,8 +11,9 @@ export interface PeerService {
   /** From the own store, and never by asking further: a request hops once. */
   batch(request: BatchRequest): BatchReply;
   hello(): Hello;
-  /** Somebody who can be asked at `address` asked us. */
-  heard(address: string): void;
+  gossip(said: Gossiped<GossipRequest>): Promise<Gossiped<GossipReply>>;
+  /** Of the placement by which this node finds owners. */
+  epoch(): string;
   floors(after: string | undefined): FloorList;
   /** @throws CacheError `level-failed` when the sender's clock is too far ahead to be followed */
   takeFloors(floors: readonly Floor[]): void;

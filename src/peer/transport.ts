@@ -1,11 +1,12 @@
 import type { Call } from '../core/call.js';
 import type { Floor } from '../core/floors.js';
 import type { Outcome, SkipReason, WriteOutcome } from '../core/outcome.js';
+import type { GossipReply, GossipRequest } from './gossip.js';
 import type { LeaseQuestion, LeaseReply } from './lease-wire.js';
 import type { Member, MemberInfo } from './member.js';
 import type { WireWrite } from './wire.js';
 
-/** What two nodes say to each other when they meet, and again and again. */
+/** What a node says to people who ask it about the members. */
 export interface Hello {
   readonly node: Member;
   /** Of the placement by which it finds owners. */
@@ -13,6 +14,12 @@ export interface Hello {
   /** How far its log of floors goes: moves on with every floor that it learns of. */
   readonly floors: string;
   readonly members: readonly MemberInfo[];
+}
+
+/** Gossip, and how far the log of floors of its sender goes. */
+export interface Gossiped<T> {
+  readonly message: T;
+  readonly floors: string;
 }
 
 /** Floors that a node knows, and how far its log goes with them. */
@@ -35,7 +42,7 @@ export interface PeerTransport {
   read(address: string, keys: readonly string[], call: Call): Promise<readonly Outcome[]>;
   write(address: string, writes: readonly WireWrite[], call: Call): Promise<readonly WriteOutcome[]>;
   lease(address: string, questions: readonly LeaseQuestion[], call: Call): Promise<readonly LeaseOutcome[]>;
-  hello(address: string, self: Member, call: Call): Promise<Hello>;
+  gossip(address: string, said: Gossiped<GossipRequest>, call: Call): Promise<Gossiped<GossipReply>>;
   /** What a node has logged after `mark`; all its floors, when that is left out or means nothing to it. */
   floors(address: string, mark: string | undefined, call: Call): Promise<FloorList>;
   raise(address: string, floors: readonly Floor[], call: Call): Promise<void>;

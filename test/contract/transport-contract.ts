@@ -6,12 +6,14 @@ import { encodeEntry } from '../../src/core/entry-format.js';
 import { CacheError } from '../../src/core/errors.js';
 import type { Floor } from '../../src/core/floors.js';
 import type { Outcome } from '../../src/core/outcome.js';
+import type { GossipReply, GossipRequest } from '../../src/peer/gossip.js';
 import type { LeaseQuestion, LeaseReply } from '../../src/peer/lease-wire.js';
 import { BATCH_KEYS_MAX } from '../../src/peer/limits.js';
 import { answerBatch, type PeerService } from '../../src/peer/peer-service.js';
 import { HeapPeerStore } from '../../src/peer/peer-store.js';
-import type { FloorList, Hello, PeerTransport } from '../../src/peer/transport.js';
+import type { FloorList, Gossiped, Hello, PeerTransport } from '../../src/peer/transport.js';
 import type { BatchRequest, WireWrite } from '../../src/peer/wire.js';
+import { ANSWER, QUESTION } from './gossip-sample.js';
 
 /** A network with a transport in it that knows the secret, and one that does not. */
 export interface TransportSubject {
@@ -182,7 +184,7 @@ export function transportContract(name: string, makeSubject: () => Promise<Trans
       expect(codeOf(read)).toBe('deadline');
       expect(codeOf(written)).toBe('deadline');
       expect(read?.kind === 'failed' && read.error.message).toContain(silent);
-      await expect(transport.hello(silent, peer.hello().node, call(50))).rejects.toMatchObject({ code: 'deadline' });
+      await expect(transport.gossip(silent, QUESTION, call(50))).rejects.toMatchObject({ code: 'deadline' });
       expect(subject.clock.monotonicMs() - startedMs).toBeLessThan(PATIENCE_MS / 2);
     });
 
@@ -198,10 +200,10 @@ export function transportContract(name: string, makeSubject: () => Promise<Trans
       const silent = await subject.silence();
       const caller = new AbortController();
       const read = transport.read(silent, ['a'], call(PATIENCE_MS, caller.signal));
-      const hello = transport.hello(silent, peer.hello().node, call(PATIENCE_MS, caller.signal));
+      const gossip = transport.gossip(silent, QUESTION, call(PATIENCE_MS, caller.signal));
       caller.abort(new Error('enough'));
       expect(codeOf((await read)[0])).toBe('aborted');
-      await expect(hello).rejects.toMatchObject({ code: 'aborted' });
+      await expect(gossip).rejects.toMatchObject({ code: 'aborted' });
     });
 
     it('is not held up by a peer that is silent', async () => {
@@ -227,7 +229,7 @@ export function transportContract(name: string, makeSubject: () => Promise<Trans
       const [outcome] = await transport.read(empty, ['a'], call());
       expect(codeOf(outcome)).toBe('level-failed');
       expect(outcome?.kind === 'failed' && outcome.error.message).toContain(empty);
-      await expect(transport.hello(empty, peer.hello().node, call())).rejects.toMatchObject({ code: 'level-failed' });
+      await expect(transport.gossip(empty, QUESTION, call())).rejects.toMatchObject({ code: 'level-failed' });
     });
 
     it('asks again a peer that is back at its address', async () => {
@@ -246,16 +248,15 @@ export function transportContract(name: string, makeSubject: () => Promise<Trans
         expect(codeOf(outcome)).toBe('unauthorized');
         expect(outcome?.kind === 'failed' && outcome.error.message).toMatch(/both nodes need the same peers\.secret/);
       }
-      await expect(stranger.hello(address, peer.hello().node, call())).rejects.toMatchObject({ code: 'unauthorized' });
+      await expect(stranger.gossip(address, QUESTION, call())).rejects.toMatchObject({ code: 'unauthorized' });
       await expect(stranger.raise(address, [], call())).rejects.toMatchObject({ code: 'unauthorized' });
       expect(peer.batches).toEqual([]);
-      expect(peer.heardOf).toEqual([]);
+      expect(peer.asked).toEqual([]);
     });
 
-    it('brings the hello of a peer, and tells it where the one who asks can be asked', async () => {
-      const self = { id: 'feedfeedfeed', address: '127.0.0.1:9', weight: 1 };
-      expect(await transport.hello(address, self, call())).toEqual(peer.hello());
-      expect(peer.heardOf).toEqual(['127.0.0.1:9']);
+    it('brings gossip both ways', async () => {
+      expect(await transport.gossip(address, QUESTION, call())).toEqual({ floors: 'ab.0', message: ANSWER });
+      expect(peer.asked).toEqual([QUESTION]);
     });
 
     it('brings floors both ways', async () => {
@@ -294,7 +295,7 @@ export function transportContract(name: string, makeSubject: () => Promise<Trans
         'closed',
       );
       expect(codeOf((await other.transport.lease(there, [{ verb: 'ended', key: 'a' }], call()))[0])).toBe('closed');
-      await expect(other.transport.hello(there, peer.hello().node, call())).rejects.toMatchObject({ code: 'closed' });
+      await expect(other.transport.gossip(there, QUESTION, call())).rejects.toMatchObject({ code: 'closed' });
       await other.stop();
     });
   });
@@ -305,7 +306,7 @@ class ServedPeer implements PeerService {
   readonly store: HeapPeerStore;
   readonly batches: BatchRequest[] = [];
   readonly words: LeaseQuestion[] = [];
-  readonly heardOf: string[] = [];
+  readonly asked: Gossiped<GossipRequest>[] = [];
   readonly raised: Floor[] = [];
   refusal: CacheError | undefined;
 
@@ -332,8 +333,13 @@ class ServedPeer implements PeerService {
     };
   }
 
-  heard(address: string): void {
-    this.heardOf.push(address);
+  async gossip(said: Gossiped<GossipRequest>): Promise<Gossiped<GossipReply>> {
+    this.asked.push(said);
+    return { floors: 'ab.0', message: ANSWER };
+  }
+
+  epoch(): string {
+    return this.hello().epoch;
   }
 
   floors(after: string | undefined): FloorList {

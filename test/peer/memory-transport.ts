@@ -4,19 +4,13 @@ import { CacheError } from '../../src/core/errors.js';
 import type { Floor } from '../../src/core/floors.js';
 import type { Outcome, WriteOutcome } from '../../src/core/outcome.js';
 import { Batcher } from '../../src/peer/batcher.js';
-import {
-  formatFloorList,
-  formatFloors,
-  formatHello,
-  parseFloorList,
-  parseFloors,
-  parseHello,
-} from '../../src/peer/control-format.js';
+import { formatFloorList, formatFloors, parseFloorList, parseFloors } from '../../src/peer/control-format.js';
+import type { GossipReply, GossipRequest } from '../../src/peer/gossip.js';
+import { formatGossip, parseGossipReply, parseGossipRequest } from '../../src/peer/gossip-format.js';
 import type { LeaseQuestion } from '../../src/peer/lease-wire.js';
 import { REQUEST_MAX_MS } from '../../src/peer/limits.js';
-import type { Member } from '../../src/peer/member.js';
 import type { PeerService } from '../../src/peer/peer-service.js';
-import type { FloorList, Hello, LeaseOutcome, PeerTransport } from '../../src/peer/transport.js';
+import type { FloorList, Gossiped, LeaseOutcome, PeerTransport } from '../../src/peer/transport.js';
 import { decodeRequest, encodeReply, type WireWrite } from '../../src/peer/wire.js';
 
 /** Nodes that reach each other without sockets: everything that HTTP does is left out, and nothing else. */
@@ -41,7 +35,7 @@ export class MemoryNetwork {
   }
 
   /** Lets the service at `address` answer, some microtasks later, as a network would. */
-  async ask<T>(address: string, secret: string, answer: (service: PeerService) => T): Promise<T> {
+  async ask<T>(address: string, secret: string, answer: (service: PeerService) => T | Promise<T>): Promise<T> {
     const service = this.#services.get(address);
     await Promise.resolve();
     if (service === undefined) throw new CacheError('level-failed', `peer ${address} cannot be reached`);
@@ -85,12 +79,12 @@ export class MemoryTransport implements PeerTransport {
     return this.#batcher(address).lease(questions, call);
   }
 
-  async hello(address: string, self: Member, call: Call): Promise<Hello> {
-    const said = await this.#ask(address, call, (service) => {
-      service.heard(self.address);
-      return formatHello(service.hello());
-    });
-    return parseHello(said);
+  async gossip(address: string, said: Gossiped<GossipRequest>, call: Call): Promise<Gossiped<GossipReply>> {
+    const question = formatGossip(said);
+    const answer = await this.#ask(address, call, async (service) =>
+      formatGossip(await service.gossip(parseGossipRequest(question))),
+    );
+    return parseGossipReply(answer);
   }
 
   async floors(address: string, mark: string | undefined, call: Call): Promise<FloorList> {
@@ -110,7 +104,7 @@ export class MemoryTransport implements PeerTransport {
     this.#closing.abort();
   }
 
-  async #ask<T>(address: string, call: Call, answer: (service: PeerService) => T): Promise<T> {
+  async #ask<T>(address: string, call: Call, answer: (service: PeerService) => T | Promise<T>): Promise<T> {
     if (this.#closing.signal.aborted) throw closedError();
     const answered = this.#network.ask(address, this.#secret, answer);
     return waitWithin(this.#clock, call, `peer ${address}`, answered);

@@ -5,6 +5,7 @@ import type { Floor } from '../../src/core/floors.js';
 import type { Outcome, WriteOutcome } from '../../src/core/outcome.js';
 import { systemClock } from '../../src/node/system-clock.js';
 import type { MemberStatus } from '../../src/peer/member.js';
+import { MEMBERSHIP_PROFILES } from '../../src/peer/membership-profile.js';
 import type { PeersOptions } from '../../src/peer/peers.js';
 import {
   call,
@@ -17,6 +18,11 @@ import {
   until,
   untilAllUp,
 } from './peer-nodes.js';
+
+/** Who does not answer is soon suspect, and stays it. */
+const PATIENT = { profile: { ...MEMBERSHIP_PROFILES.local, suspicionPeriods: 200 } };
+/** Who does not answer is soon down. */
+const QUICK = { profile: MEMBERSHIP_PROFILES.local };
 
 const running: PeerNode[] = [];
 const stops: (() => Promise<void>)[] = [];
@@ -116,7 +122,7 @@ describe('three peers', () => {
   });
 
   it('find everything while one of them is dead, and give its keys to the others', async () => {
-    const [first, second, third] = (await startAll(3, { downAfterMs: 1_000 })) as [PeerNode, PeerNode, PeerNode];
+    const [first, second, third] = (await startAll(3, QUICK)) as [PeerNode, PeerNode, PeerNode];
     const keys = Array.from({ length: 300 }, (_, i) => `key:${i}`);
     await write(first, keys);
     await third.peers.close();
@@ -133,7 +139,7 @@ describe('three peers', () => {
   });
 
   it('find everything that another owner has while one is frozen, without waiting for it', async () => {
-    const { first, third } = await startWithFreezable({ downAfterMs: 60_000 });
+    const { first, third } = await startWithFreezable(PATIENT);
     const frozen = third.peers.address;
     const shared = keysOwned(first, (owners) => owners.includes(frozen));
     await write(first, shared);
@@ -142,7 +148,7 @@ describe('three peers', () => {
   });
 
   it('miss within the deadline what a frozen owner might have, and at once when it is suspect', async () => {
-    const { first, third } = await startWithFreezable({ downAfterMs: 60_000 });
+    const { first, third } = await startWithFreezable(PATIENT);
     const shared = keysOwned(
       first,
       (owners) => owners.includes(third.peers.address) && owners.includes(first.peers.address),
@@ -156,7 +162,7 @@ describe('three peers', () => {
   });
 
   it('say that there is no owner to ask when the only one is suspect', async () => {
-    const { first, third } = await startWithFreezable({ replicas: 1, downAfterMs: 60_000 });
+    const { first, third } = await startWithFreezable({ replicas: 1, ...PATIENT });
     const only = keysOwned(first, (owners) => owners[0] === third.peers.address);
     third.proxy.freeze();
     await until('it is suspect', () => statusOf(first, third) === 'suspect');
@@ -164,7 +170,7 @@ describe('three peers', () => {
   });
 
   it('end a write in time while an owner is frozen, and do not call it stored', async () => {
-    const { first, third } = await startWithFreezable({ downAfterMs: 60_000 });
+    const { first, third } = await startWithFreezable(PATIENT);
     const shared = keysOwned(first, (owners) => owners.includes(third.peers.address));
     third.proxy.freeze();
     const outcomes = await write(first, shared, 200);
@@ -176,7 +182,7 @@ describe('three peers', () => {
   });
 
   it('take back one that thawed, and one that is restarted at its address', async () => {
-    const { first, second, third } = await startWithFreezable({ downAfterMs: 1_000 });
+    const { first, second, third } = await startWithFreezable(QUICK);
     const epoch = first.peers.epoch();
     third.proxy.freeze();
     await until('it is down', () => statusOf(first, third) === 'down');
@@ -188,7 +194,7 @@ describe('three peers', () => {
     const listen = second.peers.address;
     await second.peers.close();
     running.splice(running.indexOf(second), 1);
-    const restarted = await start({ listen, seeds: [first.peers.address], downAfterMs: 1_000 });
+    const restarted = await start({ listen, seeds: [first.peers.address], ...QUICK });
     await untilAllUp([first, restarted, third]);
     await until('all agree', () => new Set([first, restarted, third].map(({ peers }) => peers.epoch())).size === 1);
     const keys = ['x', 'y', 'z'];
@@ -287,7 +293,7 @@ describe('floors among peers', () => {
   });
 
   it('name who did not get one, and reach it when it is back', async () => {
-    const { first, second, third } = await startWithFreezable({ downAfterMs: 60_000 });
+    const { first, second, third } = await startWithFreezable(PATIENT);
     third.proxy.freeze();
     const outcome = await raise(first, floor('missed'), 300);
     expect(outcome.kind === 'failed' && outcome.error.message).toMatch(/^1 of 2 peers did not get a floor/);
@@ -299,7 +305,7 @@ describe('floors among peers', () => {
   });
 
   it('reach a node that was down when they were raised, and count as acknowledged without it', async () => {
-    const { first, third } = await startWithFreezable({ downAfterMs: 500 });
+    const { first, third } = await startWithFreezable(QUICK);
     third.proxy.freeze();
     await until('it is down', () => statusOf(first, third) === 'down');
     expect((await raise(first, floor('while-down'))).kind).toBe('stored');
