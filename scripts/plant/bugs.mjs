@@ -5,6 +5,7 @@
  */
 import { coreBugs } from './core-bugs.mjs';
 import { feedBugs } from './feed-bugs.mjs';
+import { peerBugs } from './peer-bugs.mjs';
 import { redisBugs } from './redis-bugs.mjs';
 
-export const bugs = [...coreBugs, ...feedBugs, ...redisBugs];
+export const bugs = [...coreBugs, ...feedBugs, ...peerBugs, ...redisBugs];

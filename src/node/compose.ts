@@ -222,6 +222,7 @@ async function openPeers(
     secret: config.secret,
     replicas: config.replicas,
     maxBytes: config.maxBytes,
+    answerMs: config.timeout,
     nodeId: nodeIdOf(origin),
     clock,
     chance: systemChance,

@@ -1,6 +1,6 @@
 import { type Call, remainingMs, sliceCall } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
-import { CacheError, toError } from '../core/errors.js';
+import { toError } from '../core/errors.js';
 import type { Hlc } from '../core/hlc.js';
 import { type KeyWait, KeyWaits } from '../core/key-waits.js';
 import { LEASE_MS, type LeaseAnswer, type LeaseOffice, type LeaseToken } from '../core/lease.js';
@@ -19,6 +19,10 @@ export interface PeerLeasesParts {
   readonly desk: LeaseDesk;
   readonly transport: Pick<PeerTransport, 'lease'>;
   readonly guard: PeerGuard;
+  /**
+   * An owner that has not answered by then is taken for out: the next one is asked, or the load goes on without a lease.
+   */
+  readonly answerMs: number;
   /** Whether somebody who has not failed can be asked at an address. */
   isUp(address: string): boolean;
 }
@@ -33,8 +37,6 @@ interface Grant {
 
 /** How many owners of a key are asked, one after the other, until one answers. */
 const OWNERS_ASKED = 2;
-/** An owner that has not answered by then is taken for out: the next one is asked, or the load goes on without a lease. */
-const ANSWER_BOUND_MS = 500;
 /** Timers count in whole ms. */
 const TICK_MS = 5;
 /** Grants that are remembered, for the sake of those that will not end in a fill. One that is forgotten runs out. */
@@ -117,7 +119,7 @@ export class PeerLeases implements LeaseOffice, LeaseCounter {
     since: Hlc,
     call: Call,
   ): Promise<readonly (LeaseReply | undefined)[]> {
-    const { owners, clock } = this.#parts;
+    const { owners, clock, answerMs } = this.#parts;
     const replies = new Array<LeaseReply | undefined>(keys.length).fill(undefined);
     const from = owners.self.address;
     // Once, because who fails to answer is suspect from then on, and would change places.
@@ -131,7 +133,7 @@ export class PeerLeases implements LeaseOffice, LeaseCounter {
         if (share === undefined) shares.set(owner, [at]);
         else share.push(at);
       });
-      const asking = sliceCall(clock, call, ANSWER_BOUND_MS);
+      const asking = sliceCall(clock, call, answerMs);
       const all = [...shares].map(async ([owner, places]) => {
         const wishes = places.map(
           (at): LeaseQuestion => ({ verb: 'acquire', key: keys[at] as string, token, since, from }),
@@ -174,8 +176,7 @@ export class PeerLeases implements LeaseOffice, LeaseCounter {
       });
     } catch (thrown) {
       const error = toError(thrown);
-      if (error instanceof CacheError) return questions.map(() => ({ kind: 'failed', error }));
-      throw error;
+      return questions.map(() => ({ kind: 'failed', error }));
     }
   }
 

@@ -9,9 +9,8 @@ import { HttpPeerTransport } from './http-transport.js';
 import { LeaseDesk } from './lease-desk.js';
 import { LeaseTable } from './lease-table.js';
 import type { Member, MemberInfo } from './member.js';
+import { MEMBERSHIP_PROFILE, type MembershipChange } from './membership.js';
 import { MembershipDriver } from './membership-driver.js';
-import type { MembershipChange } from './membership-events.js';
-import { MEMBERSHIP_PROFILES, type MembershipProfile, type ProfileName } from './membership-profile.js';
 import { formatAddress, isPeerAddress, parseAddress } from './peer-address.js';
 import { PeerCluster } from './peer-cluster.js';
 import { type KnownFloors, PeerFeed } from './peer-feed.js';
@@ -35,11 +34,10 @@ export interface PeersOptions {
   readonly replicas?: number;
   /** What this node keeps for all, with what keeping it costs, in bytes; default 512 MiB. */
   readonly maxBytes?: number;
-  /** How patient the nodes are with each other; the same on all of them. Default `near`: within one city. */
-  readonly profile?: ProfileName | MembershipProfile;
-  /** The machine that this node runs on, and its rack or zone: replicas are kept apart by them. */
-  readonly host?: string;
-  readonly rack?: string;
+  /** How long an owner may take to say who loads a missing key, in ms; default 500. */
+  readonly answerMs?: number;
+  /** How long a node has failed when its keys go to others, in ms; default 3 s. */
+  readonly downAfterMs?: number;
   /** 12 hex digits, different on every node. */
   readonly nodeId: string;
   readonly clock: Clock;
@@ -76,12 +74,13 @@ export interface Peers {
 
 const REPLICAS = 2;
 const STORE_BYTES = 512 * 1_048_576;
+const ANSWER_MS = 500;
 const NO_GUARD: PeerGuard = { run: (_address, work) => work(), forget() {} };
 /** What a header may carry; anything else would have to be quoted. */
 const SECRET_FORM = /^[\x21-\x7e]+$/;
 
 /**
- * Joins the peers of the city: listens, asks the seeds who is there, and resolves when they have
+ * Joins the peers of the city: listens, says hello to the seeds and whom they know, and resolves when they have
  * answered or had their time to. Seeds that are not there yet are no error.
  * @throws CacheError `address-in-use` or `invalid-config`, naming the field
  */
@@ -94,37 +93,24 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
   const server = new PeerServer({ listen, secret, clock, onError });
   const port = await server.listen();
   const address = options.advertise ?? formatAddress({ host: listen.host, port });
-  const { host, rack, profile: given = 'near' } = options;
-  const self: Member = {
-    id: options.nodeId,
-    address,
-    weight: 1,
-    ...(host !== undefined && { host }),
-    ...(rack !== undefined && { rack }),
-  };
-  const profile = typeof given === 'string' ? MEMBERSHIP_PROFILES[given] : given;
+  const self: Member = { id: options.nodeId, address, weight: 1 };
 
   const transport = new HttpPeerTransport({
     clock,
     secret,
-    onUnreachable: (peer) => void driver.handle({ kind: 'unreachable', address: peer }),
-    epoch: () => cluster.epoch,
-    onEpoch: (peer) => void driver.learnFrom(peer),
+    onUnreachable: (peer) => cluster.apply({ kind: 'failed', address: peer }),
   });
   const cluster: PeerCluster = new PeerCluster({
     clock,
-    chance,
     self,
     seeds: options.seeds,
     replicas: options.replicas ?? REPLICAS,
-    profile,
-    onError,
+    profile: { ...MEMBERSHIP_PROFILE, downAfterMs: options.downAfterMs ?? MEMBERSHIP_PROFILE.downAfterMs },
     onChange: (change) => options.onMembership?.(change),
     onGone: (peer) => {
       transport.forget(peer);
       guard.forget(peer);
       feed.forget(peer);
-      driver.forget(peer);
     },
   });
   const feed = new PeerFeed({ clock, transport, hlc, floors, members: () => cluster.members() });
@@ -143,16 +129,16 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     desk,
     transport,
     guard,
+    answerMs: options.answerMs ?? ANSWER_MS,
     isUp: (peer) => cluster.members().some(({ address: at, status }) => at === peer && status === 'up'),
   });
   const tier = new PeerTier({ clock, owners: cluster, store: desk.store, transport, guard });
-  const driver: MembershipDriver = new MembershipDriver({
+  const driver = new MembershipDriver({
     clock,
+    chance,
     cluster,
-    profile,
     transport,
-    mark: () => feed.mark,
-    catchUp: (peer, mark, call) => feed.catchUp(peer, mark, call),
+    onHello: (peer, hello, call) => feed.catchUp(peer, hello.floors, call),
     onError,
   });
   const service: PeerService = {
@@ -163,8 +149,7 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
       floors: feed.mark,
       members: cluster.members(),
     }),
-    gossip: (said) => driver.answer(said),
-    epoch: () => cluster.epoch,
+    heard: (peer) => driver.meet(peer),
     floors: (after) => feed.listAfter(after),
     takeFloors: (received) => feed.take(received),
   };
