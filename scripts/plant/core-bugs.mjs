@@ -281,6 +281,22 @@ export const coreBugs = [
     tests: ['src/core/recovery.test.ts'],
   },
   {
+    id: 'lost-not-said-again',
+    what: 'what a level lost that had acknowledged it is not said again',
+    file: 'src/core/recovery.ts',
+    find: 'this.#sayAgain(key, entry);',
+    replace: '',
+    tests: ['src/core/recovery.test.ts'],
+  },
+  {
+    id: 'recent-writes-forgotten-silently',
+    what: 'of recent writes that were too many nothing is remembered: no floor stands for them',
+    file: 'src/core/recent-writes.ts',
+    find: 'share.forgotten = laterHlc(share.forgotten, laterHlc(gone.fillStart, gone.fence));',
+    replace: '',
+    tests: ['src/core/recent-writes.test.ts'],
+  },
+  {
     id: 'load-lease-unchecked',
     what: 'a key is loaded though somebody else in the city holds its lease',
     file: 'src/core/load-rung.ts',

@@ -19,6 +19,7 @@ import type { Entry } from './entry.js';
 import { CacheError } from './errors.js';
 import { FeedIntake } from './feed-intake.js';
 import type { FeedLeases } from './feed-lease.js';
+import { listenToFeeds } from './feed-listening.js';
 import { compileGlob } from './glob.js';
 import { nextReading } from './hlc.js';
 import { checkKey, checkTags } from './key.js';
@@ -59,8 +60,7 @@ export class Engine implements Cache {
     this.#reader = new Reader(parts);
     const flights = this.#reader.flights;
     this.#writer = new Writer({ ...parts, flights });
-    const intake = new FeedIntake({ ...parts, flights, leases: parts.feedLeases });
-    for (const { feed } of parts.feeds) feed.listen((change) => intake.take(change));
+    listenToFeeds(parts, new FeedIntake({ ...parts, flights, leases: parts.feedLeases }));
   }
 
   peek<T = unknown>(key: string): T | undefined {

@@ -11,8 +11,11 @@ export type Change =
    */
   | { readonly kind: 'entry'; readonly key: string; readonly version: Version; readonly deleted: boolean }
   | { readonly kind: 'floor'; readonly floor: Floor }
-  /** Changes of a partition (of all, when left out) may have been lost: nothing that is held of it can be trusted. */
-  | { readonly kind: 'gap'; readonly partition?: number }
+  /**
+   * Changes of a partition (of all, when left out) may have been missed: nothing that is held of it can be trusted.
+   * With `lost`, the level itself may have lost what it had acknowledged there: a fail-over, a flush.
+   */
+  | { readonly kind: 'gap'; readonly partition?: number; readonly lost?: boolean }
   /** Every change of the partition that was acknowledged before this monotonic instant has been told. */
   | { readonly kind: 'known'; readonly partition: number; readonly sinceMs: number };
 

@@ -193,6 +193,7 @@ export class Writer {
   #recoverLater(level: Level, write: Write, outcome: WriteOutcome): boolean {
     const queue = this.#parts.recoveries.get(level);
     if (queue === undefined || write.mode === 'fill') return false;
+    if (outcome.kind === 'stored') queue.taken(write);
     if (outcome.kind !== 'failed' && outcome.kind !== 'skipped') return false;
     // What the level will never take is not sent again.
     if (outcome.kind === 'failed' && errorType(outcome.error) === 'invalid-value') return false;

@@ -3,6 +3,7 @@ import type { Cache, CacheEvents } from '../core/cache.js';
 import { CityClock } from '../core/city-clock.js';
 import { Emitter } from '../core/emitter.js';
 import { Engine } from '../core/engine.js';
+import { TOMBSTONE_MS } from '../core/entry.js';
 import { CacheError, type CacheErrorCode } from '../core/errors.js';
 import { FeedLeases } from '../core/feed-lease.js';
 import { Floors } from '../core/floors.js';
@@ -10,6 +11,7 @@ import { HybridClock } from '../core/hlc.js';
 import { type LeaseOffice, NO_LEASES } from '../core/lease.js';
 import { officeWithStandIn } from '../core/lease-offices.js';
 import { NO_LOCAL } from '../core/no-local.js';
+import { RecentWrites } from '../core/recent-writes.js';
 import { NULL_RECORDER } from '../core/recorder.js';
 import { RecoveryQueue } from '../core/recovery.js';
 import { nodeIdOf } from '../core/stats.js';
@@ -29,8 +31,6 @@ import { type CacheConfig, type ResolvedConfig, resolveConfig } from './config.j
 import { type Health, LevelWatch } from './level-watch.js';
 import { randomOrigin, systemChance, systemClock } from './system-clock.js';
 
-/** How long a tombstone is kept. Longer than any write is under way, and than the entries of L2 live by default. */
-const TOMBSTONE_MS = 7_200_000;
 /** How long it is remembered that a source has nothing, when nobody says otherwise. */
 const ABSENT_TTL_MS = 5_000;
 /** How long a failed load is the answer for its key. */
@@ -114,7 +114,11 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
   const gate = new Bulkhead(clock, 'the source', config.maxLoads, config.maxLoads * LOADS_WAITING);
 
   const recoveries = new Map(
-    feeds.map(({ level, feed }, i) => [level, new RecoveryQueue({ clock, hlc, floors, tier: tiers[i] as Tier, feed })]),
+    feeds.map(({ level, feed }, i) => {
+      // What Redis acknowledged it may lose in a fail-over; owners of a key have it or are not there.
+      const recent = level === 'distributed' ? new RecentWrites(clock) : undefined;
+      return [level, new RecoveryQueue({ clock, hlc, floors, tier: tiers[i] as Tier, feed, recent })];
+    }),
   );
 
   const cache = new Engine({

@@ -83,7 +83,7 @@ export class RedisFeed implements Feed {
       probeIntervalMs,
       streams: [...layout.partitions, layout.floors],
       onBody: (stream, body) => this.#hear(stream, body),
-      onGap: (stream) => this.#gap(stream),
+      onGap: (stream, lost) => this.#gap(stream, lost),
       onKnown: (stream, sinceMs) => this.#known(stream, sinceMs),
       onTime,
       onServer,
@@ -117,10 +117,10 @@ export class RedisFeed implements Feed {
     return this.#floorsLoaded && this.#subscriptions?.whole === true;
   }
 
-  #gap(stream: number): void {
+  #gap(stream: number, lost: boolean): void {
     if (stream === FLOORS_STREAM) void this.#reload();
     else {
-      this.#onChange({ kind: 'gap', partition: stream });
+      this.#onChange({ kind: 'gap', partition: stream, lost });
       this.#options.onLeaseGap(stream);
     }
     this.#tellWaiting();

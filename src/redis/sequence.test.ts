@@ -4,6 +4,8 @@ import {
   type Announcement,
   afterAnnouncement,
   afterProbe,
+  beforeAnnouncement,
+  mayHaveLost,
   type Position,
   parseAnnouncement,
   parsePosition,
@@ -57,6 +59,32 @@ describe('afterProbe', () => {
     ['the server had gone back, and changes came since', at(9, 'i'), at(7, 'g'), at(3, 'c')],
   ])('is a gap when %s, and goes on from the answer', (_, last, sent, read) => {
     expect(afterProbe(last, sent, read)).toEqual({ position: read, gap: true });
+  });
+});
+
+describe('mayHaveLost', () => {
+  it.each([
+    ['it was where we knew it to be, whoever serves it', at(7, 'g'), at(7, 'g'), false],
+    ['it went on in the same history', at(7, 'g'), at(90, 'x'), true],
+  ])('is not so when %s', (_, known, read, isSameHistory) => {
+    expect(mayHaveLost(known, read, isSameHistory)).toBe(false);
+  });
+
+  it.each([
+    ['we know nothing of it', undefined, at(7, 'g'), true],
+    ['it went on in another history', at(7, 'g'), at(90, 'x'), false],
+    ['it went back', at(7, 'g'), at(6, 'f'), true],
+    ['it began anew', at(7, 'g'), START, true],
+    ['the number belongs to another change', at(7, 'g'), at(7, 'x'), true],
+  ])('is so when %s', (_, known, read, isSameHistory) => {
+    expect(mayHaveLost(known, read, isSameHistory)).toBe(true);
+  });
+
+  it('takes a change for what it says of the one before it', () => {
+    const next = (seq: number, previousId: string) => beforeAnnouncement({ seq, previousId, id: 'z' });
+    expect(mayHaveLost(at(7, 'g'), next(10, 'x'), true)).toBe(false);
+    expect(mayHaveLost(at(7, 'g'), next(8, 'x'), true)).toBe(true);
+    expect(mayHaveLost(at(7, 'g'), next(1, '-'), true)).toBe(true);
   });
 });
 

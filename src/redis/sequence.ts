@@ -54,6 +54,22 @@ export function afterProbe(last: Position | undefined, lastWhenSent: Position | 
   return passedBy ? { position: last, gap: false } : { position: read, gap: true };
 }
 
+/**
+ * Whether a stream, found to be at `read`, may have lost changes that had brought it to `known`; if not, they were
+ * missed at most.
+ * @param known where it is known to have been
+ * @param isSameHistory the server has been its primary without interruption since then, with the same data
+ */
+export function mayHaveLost(known: Position | undefined, read: Position, isSameHistory: boolean): boolean {
+  if (known !== undefined && isSame(read, known)) return false;
+  return known === undefined || !isSameHistory || read.seq <= known.seq;
+}
+
+/** Where a stream was when a change was made. */
+export function beforeAnnouncement({ seq, previousId }: Announcement): Position {
+  return { seq: seq - 1, id: previousId };
+}
+
 function isBefore(read: Position, sent: Position): boolean {
   return read.seq < sent.seq || (read.seq === sent.seq && read.id !== sent.id);
 }

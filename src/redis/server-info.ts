@@ -17,4 +17,12 @@ export class ServerInfo {
   get evictionPolicy(): string | undefined {
     return this.#fields.get('maxmemory_policy');
   }
+
+  /**
+   * Names the history of its data: another one after every start and every promotion. Undefined unless it is a
+   * primary.
+   */
+  get history(): string | undefined {
+    return this.#fields.get('role') === 'master' ? this.#fields.get('master_replid') : undefined;
+  }
 }

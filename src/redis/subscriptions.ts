@@ -7,6 +7,8 @@ import { type RedisAccess, RedisLink } from './redis-link.js';
 import {
   afterAnnouncement,
   afterProbe,
+  beforeAnnouncement,
+  mayHaveLost,
   type Position,
   parseAnnouncement,
   parsePosition,
@@ -24,8 +26,11 @@ export interface SubscriptionsOptions {
   readonly streams: readonly Stream[];
   /** A change was announced. */
   onBody(stream: number, body: string): void;
-  /** Changes of the stream may have been lost before now; from now on none are, until this is called again. */
-  onGap(stream: number): void;
+  /**
+   * Changes of the stream may have been missed before now; from now on none are, until this is called again.
+   * @param lost the server may have lost them too
+   */
+  onGap(stream: number, lost: boolean): void;
   /** Every change of the stream that was made before this monotonic instant has been told. */
   onKnown(stream: number, sinceMs: number): void;
   /** A primary told its time, between the monotonic instant `sentAtMs` and now. */
@@ -44,6 +49,9 @@ interface Followed {
   state: 'away' | 'joining' | 'joined';
   /** Undefined while it is not known: then whatever comes next is a gap. */
   position: Position | undefined;
+  /** Where it was last known to be, and in which history of the server's data. */
+  known: Position | undefined;
+  history: string | undefined;
   /** Probes in a row that told of changes which were never delivered. */
   missed: number;
 }
@@ -66,6 +74,8 @@ export class Subscriptions {
   readonly #links = new Map<string, RedisLink>();
   /** What the present connection of each link has subscribed to. */
   readonly #subscribed = new Map<RedisLink, Set<Followed>>();
+  /** The history of the data at the end of each link, as far as its server tells. */
+  readonly #histories = new Map<RedisLink, string>();
   #stopped = false;
 
   constructor(options: SubscriptionsOptions) {
@@ -76,6 +86,8 @@ export class Subscriptions {
       link: undefined,
       state: 'away',
       position: undefined,
+      known: undefined,
+      history: undefined,
       missed: 0,
     }));
     options.connections.onChange(() => this.#follow());
@@ -113,6 +125,7 @@ export class Subscriptions {
       if (used.has(link)) continue;
       this.#links.delete(address);
       this.#subscribed.delete(link);
+      this.#histories.delete(link);
       void link.close();
     }
   }
@@ -155,10 +168,14 @@ export class Subscriptions {
     );
   }
 
-  /** Never rejects. A server that does not say goes without. */
+  /** Asks a server what it is, before its streams are asked for. Never rejects; one that does not say goes without. */
   async #askServer(link: RedisLink): Promise<void> {
+    this.#histories.delete(link);
+    const ask = async (section: string) => new ServerInfo(String(await link.send(['INFO', section])));
     try {
-      this.#options.onServer(link.address, new ServerInfo(String(await link.send(['INFO', 'memory']))));
+      const [replication, memory] = await Promise.all([ask('replication'), ask('memory')]);
+      if (replication.history !== undefined) this.#histories.set(link, replication.history);
+      this.#options.onServer(link.address, memory);
     } catch {
       // Not allowed to this user, or the connection is lost, which the link tells.
     }
@@ -213,6 +230,8 @@ export class Subscriptions {
       }
     } catch (thrown) {
       if (followed.link === link) followed.position = undefined;
+      // It may have ceased to be a primary, and be one again later, with other data.
+      if (link.ready) void this.#askServer(link);
       this.#refused(followed, link, toError(thrown));
     }
   }
@@ -223,11 +242,12 @@ export class Subscriptions {
       followed.position = undefined;
       const why = `${followed.keys.sequenceKey} in ${link.name} does not hold a position: somebody else writes to it`;
       this.#options.onError(new CacheError('level-failed', why), link.address);
-      this.#options.onGap(followed.index);
+      this.#options.onGap(followed.index, followed.known !== undefined);
+      followed.known = undefined;
       return;
     }
     const wasKnown = followed.position !== undefined;
-    this.#step(followed, afterProbe(followed.position, lastWhenSent, read));
+    this.#step(followed, link, afterProbe(followed.position, lastWhenSent, read), read);
     this.#options.onKnown(followed.index, sentAtMs);
     if (!wasKnown || followed.missed < MISSED_MAX) return;
     followed.missed = 0;
@@ -241,19 +261,24 @@ export class Subscriptions {
       followed.position = undefined;
       const why = `a message on ${followed.keys.channel} is none of ours: ${JSON.stringify(message.toString().slice(0, 80))}`;
       this.#options.onError(new CacheError('level-failed', why), link.address);
-      this.#options.onGap(followed.index);
+      this.#options.onGap(followed.index, false);
       return;
     }
-    this.#step(followed, afterAnnouncement(followed.position, announced));
+    this.#step(followed, link, afterAnnouncement(followed.position, announced), beforeAnnouncement(announced));
     followed.missed = 0;
     this.#options.onBody(followed.index, announced.body);
   }
 
-  #step(followed: Followed, { position, gap }: Step): void {
+  /** @param found where the stream was found to be, or to have been */
+  #step(followed: Followed, link: RedisLink, { position, gap }: Step, found: Position): void {
+    const { known, history } = followed;
     followed.position = position;
+    followed.known = position;
+    followed.history = this.#histories.get(link);
     if (!gap) return;
     followed.missed += 1;
-    this.#options.onGap(followed.index);
+    const isSameHistory = history !== undefined && history === followed.history;
+    this.#options.onGap(followed.index, mayHaveLost(known, found, isSameHistory));
   }
 
   #refused(followed: Followed, link: RedisLink, error: Error): void {

@@ -146,6 +146,7 @@ describe('a Redis Cluster that is broken', () => {
     expect(Number(await server.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']))).toBeGreaterThan(0);
     server.destroy();
     await soon('the gaps', () => its.every((key) => subject.gapsOf(key) === 2));
+    for (const key of its) expect(subject.lossesOf(key)).toBe(1);
     await writeAll(KEYS);
     await soon('the news', () => KEYS.every((key) => subject.of(key).length > 0));
     for (const key of others) expect(subject.gapsOf(key)).toBe(1);

@@ -143,21 +143,42 @@ describe('what the feed vouches for', () => {
   });
 });
 
+describe('a connection that was lost', () => {
+  it('is a gap, but nothing is lost while the same server goes on', async () => {
+    const subject = await open([inject('redisSingle')]);
+    const other = await open([inject('redisSingle')], subject.prefix);
+    await subject.write('k', valueAt(5));
+    await soon('the change', () => subject.of('k').length === 1);
+    const server = await openServer();
+    let versionMs = 5;
+    await soon('a gap with changes that were missed', async () => {
+      await server.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']);
+      const heard = subject.of('k').length;
+      for (let i = 0; i < 5; i++) await other.write('k', valueAt(++versionMs));
+      await soon('the gap', () => subject.gapsOf('k') > 1);
+      return subject.of('k').length < heard + 5;
+    });
+    expect(subject.lossesOf('k')).toBe(1);
+  });
+});
+
 describe('a stream that was tampered with', () => {
   const partition = partitionOf('k');
 
   it.each([
-    ['was lost with its history', ['DEL']],
-    ['goes on under another history', ['SET', '1:other']],
-    ['is ahead of what was heard', ['SET', '7:other']],
-    ['is overwritten by somebody else', ['SET', 'nonsense']],
-  ])('is a gap when it %s, for its partition alone, and goes on', async (_, [command = '', ...values]) => {
+    ['was lost with its history', ['DEL'], true],
+    ['goes on under another history', ['SET', '1:other'], true],
+    ['is ahead of what was heard', ['SET', '7:other'], false],
+    ['is overwritten by somebody else', ['SET', 'nonsense'], true],
+  ])('is a gap when it %s, for its partition alone, and goes on', async (_, [command = '', ...values], isLost) => {
     const subject = await open([inject('redisSingle')]);
     await subject.write('k', valueAt(5));
     await soon('the first change', () => subject.of('k').length === 1);
     const server = await openServer();
     await server.sendCommand([command, `${subject.prefix}{${partition}}!seq`, ...values]);
     await soon('the gap', () => subject.gapsOf('k') > 1);
+    // The first is that of the start.
+    expect(subject.lossesOf('k') > 1).toBe(isLost);
     await subject.write('k', valueAt(6));
     await soon('the second change', () => subject.of('k').length === 2);
     const elsewhere = subject.changes.filter((change) => change.kind === 'gap' && change.partition !== partition);

@@ -271,10 +271,12 @@ class Model {
   /** @returns whether a value has died */
   expire(wallMs: number): boolean {
     const isDead = (entry: Entry | undefined) => entry !== undefined && deadAtMs(entry) <= wallMs;
+    if (this.entry?.kind === 'tombstone') {
+      if (isDead(this.entry)) this.#forget(this.entry);
+      return false;
+    }
     if (isDead(this.#grave)) this.#forget(this.#grave as Entry);
-    if (!isDead(this.entry)) return false;
-    if (this.entry?.kind === 'tombstone') this.#forget(this.entry);
-    return this.evict();
+    return isDead(this.entry) && this.evict();
   }
 
   /** @returns whether it was taken */

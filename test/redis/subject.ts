@@ -69,6 +69,11 @@ export class RedisSubject {
   gapsOf(key: string): number {
     return this.changes.filter((change) => change.kind === 'gap' && change.partition === partitionOf(key)).length;
   }
+
+  /** Of those, the ones at which Redis may have lost what it had acknowledged. */
+  lossesOf(key: string): number {
+    return this.changes.filter((one) => one.kind === 'gap' && one.partition === partitionOf(key) && one.lost).length;
+  }
 }
 
 const PATIENCE_MS = 10_000;
