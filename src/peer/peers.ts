@@ -9,8 +9,9 @@ import { HttpPeerTransport } from './http-transport.js';
 import { LeaseDesk } from './lease-desk.js';
 import { LeaseTable } from './lease-table.js';
 import type { Member, MemberInfo } from './member.js';
-import { MEMBERSHIP_PROFILE, type MembershipChange } from './membership.js';
 import { MembershipDriver } from './membership-driver.js';
+import type { MembershipChange } from './membership-events.js';
+import { MEMBERSHIP_PROFILES, type MembershipProfile, type ProfileName } from './membership-profile.js';
 import { formatAddress, isPeerAddress, parseAddress } from './peer-address.js';
 import { PeerCluster } from './peer-cluster.js';
 import { type KnownFloors, PeerFeed } from './peer-feed.js';
@@ -36,8 +37,11 @@ export interface PeersOptions {
   readonly maxBytes?: number;
   /** How long an owner may take to say who loads a missing key, in ms; default 500. */
   readonly answerMs?: number;
-  /** How long a node has failed when its keys go to others, in ms; default 3 s. */
-  readonly downAfterMs?: number;
+  /** How patient the nodes are with each other; the same on all of them. Default `near`: within one city. */
+  readonly profile?: ProfileName | MembershipProfile;
+  /** The machine that this node runs on, and its rack or zone: replicas are kept apart by them. */
+  readonly host?: string;
+  readonly rack?: string;
   /** 12 hex digits, different on every node. */
   readonly nodeId: string;
   readonly clock: Clock;
@@ -80,7 +84,7 @@ const NO_GUARD: PeerGuard = { run: (_address, work) => work(), forget() {} };
 const SECRET_FORM = /^[\x21-\x7e]+$/;
 
 /**
- * Joins the peers of the city: listens, says hello to the seeds and whom they know, and resolves when they have
+ * Joins the peers of the city: listens, asks the seeds who is there, and resolves when they have
  * answered or had their time to. Seeds that are not there yet are no error.
  * @throws CacheError `address-in-use` or `invalid-config`, naming the field
  */
@@ -93,24 +97,37 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
   const server = new PeerServer({ listen, secret, clock, onError });
   const port = await server.listen();
   const address = options.advertise ?? formatAddress({ host: listen.host, port });
-  const self: Member = { id: options.nodeId, address, weight: 1 };
+  const { host, rack, profile: given = 'near' } = options;
+  const self: Member = {
+    id: options.nodeId,
+    address,
+    weight: 1,
+    ...(host !== undefined && { host }),
+    ...(rack !== undefined && { rack }),
+  };
+  const profile = typeof given === 'string' ? MEMBERSHIP_PROFILES[given] : given;
 
   const transport = new HttpPeerTransport({
     clock,
     secret,
-    onUnreachable: (peer) => cluster.apply({ kind: 'failed', address: peer }),
+    onUnreachable: (peer) => void driver.handle({ kind: 'unreachable', address: peer }),
+    epoch: () => cluster.epoch,
+    onEpoch: (peer) => void driver.learnFrom(peer),
   });
   const cluster: PeerCluster = new PeerCluster({
     clock,
+    chance,
     self,
     seeds: options.seeds,
     replicas: options.replicas ?? REPLICAS,
-    profile: { ...MEMBERSHIP_PROFILE, downAfterMs: options.downAfterMs ?? MEMBERSHIP_PROFILE.downAfterMs },
+    profile,
+    onError,
     onChange: (change) => options.onMembership?.(change),
     onGone: (peer) => {
       transport.forget(peer);
       guard.forget(peer);
       feed.forget(peer);
+      driver.forget(peer);
     },
   });
   const feed = new PeerFeed({ clock, transport, hlc, floors, members: () => cluster.members() });
@@ -133,12 +150,13 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     isUp: (peer) => cluster.members().some(({ address: at, status }) => at === peer && status === 'up'),
   });
   const tier = new PeerTier({ clock, owners: cluster, store: desk.store, transport, guard });
-  const driver = new MembershipDriver({
+  const driver: MembershipDriver = new MembershipDriver({
     clock,
-    chance,
     cluster,
+    profile,
     transport,
-    onHello: (peer, hello, call) => feed.catchUp(peer, hello.floors, call),
+    mark: () => feed.mark,
+    catchUp: (peer, mark, call) => feed.catchUp(peer, mark, call),
     onError,
   });
   const service: PeerService = {
@@ -149,7 +167,8 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
       floors: feed.mark,
       members: cluster.members(),
     }),
-    heard: (peer) => driver.meet(peer),
+    gossip: (said) => driver.answer(said),
+    epoch: () => cluster.epoch,
     floors: (after) => feed.listAfter(after),
     takeFloors: (received) => feed.take(received),
   };
