@@ -76,10 +76,10 @@ async function residence(bench: Bench): Promise<Row[]> {
   await worker.call('fill');
   await worker.call('runLoad', ms / 4);
   const loadedMs = await worker.call('runLoad', ms);
-  const { residentMiB, entries, sizeMiB } = await worker.call('residence');
+  const { residentMiB, entries, sizeMiB, heapMiB } = await worker.call('residence');
   await worker.stop();
   const row = { section: SECTION, subject: OURS, better: 'lower' as const };
-  const note = `${entries} entries, ${sizeMiB.toFixed(1)} MiB by its own count`;
+  const note = `${entries} entries, ${sizeMiB.toFixed(1)} MiB by its own count, ${heapMiB.toFixed(1)} MiB of live objects`;
   return [
     boundedRow({ ...row, id: 'mem.resident', unit: 'MiB', value: residentMiB, bound: budgetMiB * BUDGET_SPARE, note }),
     { ...row, id: 'mem.loop.empty', unit: 'ms', value: idleMs, note: 'p99.9 of the event loop delay, nothing cached' },

@@ -103,6 +103,7 @@ export async function open(options: LocalCacheOptions) {
       const { peek, get } = cache;
       // Made beforehand: making them costs as much as keeping them.
       values ??= Array.from({ length: count }, (_, vehicle) => makeLocation(vehicle));
+      const given = values;
       let hits = 0;
       let reads = 0;
       const nsPerOp = await timedAsync(ms, async () => {
@@ -110,7 +111,7 @@ export async function open(options: LocalCacheOptions) {
           const vehicle = next();
           const key = keys[vehicle] as string;
           if (i % SET_EVERY === 0) {
-            const done = cache.set(key, values[vehicle] as BenchLocation);
+            const done = cache.set(key, given[vehicle] as BenchLocation);
             if (done instanceof Promise) await done;
             continue;
           }
