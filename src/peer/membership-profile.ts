@@ -30,8 +30,8 @@ const LOCAL: MembershipProfile = Object.freeze({
 /** `near`: a city; machines on one network, a round trip of up to some milliseconds. What is used unless told otherwise. */
 const NEAR: MembershipProfile = Object.freeze({
   periodMs: 500, // a round of a dozen nodes in six seconds; the load of a node does not grow with their number
-  probeMs: 400, // a hundred round trips, or a long pause of the collector
-  relayMs: 500,
+  probeMs: 500, // a hundred round trips, or a long pause of the collector
+  relayMs: 700, // suspect 1.2 s after it froze; hedged reads bridge that
   suspicionPeriods: 5, // 2.5 s: longer than a pause of the collector, shorter than anybody's patience
   suspicionSpread: 3, // 7.5 s when nobody confirms: then it may be us
   stallMs: 800,

@@ -320,13 +320,9 @@ export class Membership {
     if (flight === undefined) return;
     this.#flights.delete(ref);
     this.#contacts.failed(flight.address);
+    // That an answer is late is no failure yet; a probe finds out. What cannot be reached at all is told as `unreachable`.
     const { probe } = flight;
-    if (probe === undefined) {
-      this.#doubt(flight.address, nowMs);
-      return;
-    }
-    const member = this.table.at(flight.address);
-    if (member !== undefined) this.#unreached.add(member.id);
+    if (probe === undefined) return;
     probe.open -= 1;
     if (flight.by === 'self' && !probe.relayed) this.#relay(probe, flight.address, nowMs);
     if (probe.open === 0 && this.#probes.get(probe.id) === probe) this.#conclude(probe, nowMs);
