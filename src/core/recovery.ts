@@ -43,6 +43,8 @@ export class RecoveryQueue {
   /** What was lost comes first: readers find what it had replaced. Bounded by how much is remembered. */
   readonly #lost = new Map<string, Entry>();
   readonly #waiting = new Map<string, Entry>();
+  /** The keys of what waits, by partition. */
+  readonly #shares = new Map<number, Set<string>>();
   #bytes = 0;
   #cancel: Cancel | undefined;
   #sending = false;
@@ -65,6 +67,7 @@ export class RecoveryQueue {
     const kept = joined(known, entry);
     this.#bytes += kept.payload.length - (known?.payload.length ?? 0);
     this.#waiting.set(key, kept);
+    this.#shareOf(partitionOf(key)).add(key);
     if (this.#waiting.size > WAITING_MAX || this.#bytes > WAITING_BYTES_MAX) this.#giveUpFullest();
     if (this.#cancel === undefined) this.#later(RETRY_MS);
   }
@@ -93,11 +96,8 @@ export class RecoveryQueue {
 
   /** What the level is still to be told of a partition (of all, when left out). */
   waitingOf(partition: number | undefined): Write[] {
-    const writes: Write[] = [];
-    for (const [key, entry] of this.#waiting) {
-      if (partition === undefined || partitionOf(key) === partition) writes.push({ key, entry, mode: 'set' });
-    }
-    return writes;
+    const keys = partition === undefined ? this.#waiting.keys() : this.#shareOf(partition);
+    return [...keys].map((key) => ({ key, entry: this.#waiting.get(key) as Entry, mode: 'set' }));
   }
 
   /**
@@ -164,6 +164,7 @@ export class RecoveryQueue {
     if (this.#lost.get(key) === entry) this.#lost.delete(key);
     if (this.#waiting.get(key) !== entry) return;
     this.#waiting.delete(key);
+    this.#shareOf(partitionOf(key)).delete(key);
     this.#bytes -= entry.payload.length;
   }
 
@@ -175,15 +176,19 @@ export class RecoveryQueue {
     }
   }
 
-  #giveUpFullest(): void {
-    const counts = new Map<number, number>();
-    for (const key of this.#waiting.keys()) counts.set(partitionOf(key), (counts.get(partitionOf(key)) ?? 0) + 1);
-    const [fullest] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a));
-    for (const [key, entry] of this.#waiting) {
-      if (partitionOf(key) !== fullest) continue;
-      this.#forget(key, entry);
-      this.overflowed += 1;
+  #shareOf(partition: number): Set<string> {
+    let share = this.#shares.get(partition);
+    if (share === undefined) {
+      share = new Set();
+      this.#shares.set(partition, share);
     }
+    return share;
+  }
+
+  #giveUpFullest(): void {
+    const [fullest, keys] = [...this.#shares].reduce((a, b) => (b[1].size > a[1].size ? b : a));
+    this.overflowed += keys.size;
+    for (const key of keys) this.#forget(key, this.#waiting.get(key) as Entry);
     this.#raise(fullest, this.#parts.hlc.late());
   }
 
