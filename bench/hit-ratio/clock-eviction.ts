@@ -1,19 +1,13 @@
-import type { EvictionPolicy } from './eviction.js';
-
 const EMPTY = 0;
 const IN_USE = 1;
 const REFERENCED = 2;
 
 /**
- * CLOCK, the second-chance policy (Corbató, "A Paging Experiment with the Multics System", 1968): a hand goes round the
- * slots; an entry that was read since it last came by is spared once, the first that was not is the victim.
- *
- * A hit costs one byte stored, an entry one byte kept, a victim a walk along consecutive bytes. Over the traces we
- * measure with, its hit ratio is that of LRU, within a point or two. SIEVE (Zhang et al., NSDI '24), as cheap on a hit,
- * is better on some (by 9 points on lirs_gli) but breaks on others: 12 % where CLOCK has 33 % on corda_vaultservice,
- * which is recency pure and simple, as are the positions of vehicles that drive.
+ * CLOCK, the second-chance policy (Corbató, "A Paging Experiment with the Multics System", 1968), which ours was before: a
+ * hand goes round the slots; an entry that was read since it last came by is spared once, the first that was not is the
+ * victim.
  */
-export class ClockEviction implements EvictionPolicy {
+export class ClockEviction {
   #states = new Uint8Array(1_024);
   /** One behind the highest slot ever used. */
   #end = 0;

@@ -6,6 +6,7 @@ const entry = 'src/core/entry.test.ts';
 const floors = 'src/core/floors.test.ts';
 const ladder = 'src/core/ladder.test.ts';
 const memory = 'src/memory/memory-tier.test.ts';
+const eviction = 'src/memory/adaptive-eviction.test.ts';
 const peerStore = 'src/peer/peer-store.test.ts';
 
 export const coreBugs = [
@@ -343,5 +344,31 @@ export const coreBugs = [
     find: 'one.standIn = one.unsure;',
     replace: '',
     tests: ['test/core/engine-reads.test.ts'],
+  },
+
+  // Eviction.
+  {
+    id: 'tuning-stands',
+    what: 'the eviction policy stays with the tuning that it began with',
+    file: 'src/memory/adaptive-eviction.ts',
+    find: 'if (lead <= least) return;',
+    replace: 'return;',
+    tests: [eviction],
+  },
+  {
+    id: 'everyone-admitted',
+    what: 'every candidate is given a place in the main part',
+    file: 'src/memory/window-tiny-lfu.ts',
+    find: 'if (frequency > theirFrequency) return true;',
+    replace: 'return true;',
+    tests: [eviction],
+  },
+  {
+    id: 'weightless',
+    what: 'a large entry is weighed against one other, however small',
+    file: 'src/memory/window-tiny-lfu.ts',
+    find: 'theirFrequency *= weight / theirWeight;',
+    replace: '',
+    tests: [eviction],
   },
 ];

@@ -9,7 +9,7 @@ import { type Hlc, laterHlc } from '../core/hlc.js';
 import { partitionOf } from '../core/key.js';
 import { NOT_HERE } from '../core/local.js';
 import { compareVersions } from '../core/version.js';
-import { ClockEviction } from './clock-eviction.js';
+import { AdaptiveEviction } from './adaptive-eviction.js';
 import { MemoryTier } from './memory-tier.js';
 
 const KEYS = ['a', 'b', 'c:1', 'c:2'];
@@ -148,7 +148,7 @@ function play(played: readonly Step[], maxBytes: number, maxEntries: number): vo
     clock,
     codec,
     floors,
-    eviction: new ClockEviction(),
+    eviction: new AdaptiveEviction(1, maxEntries),
     maxBytes,
     maxEntries,
     leases: new FeedLeases(false),

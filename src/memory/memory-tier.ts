@@ -4,7 +4,7 @@ import { type Entry, mergeEntries, NO_PAYLOAD, type WriteMode } from '../core/en
 import { CacheError } from '../core/errors.js';
 import type { FeedLeases } from '../core/feed-lease.js';
 import type { Floors } from '../core/floors.js';
-import { PARTITIONS, partitionOf, utf8Length } from '../core/key.js';
+import { hashKey, PARTITIONS, utf8Length } from '../core/key.js';
 import { type LocalEntry, type LocalTier, NOT_HERE } from '../core/local.js';
 import { STORED, type WriteOutcome } from '../core/outcome.js';
 import { compareVersions } from '../core/version.js';
@@ -24,6 +24,9 @@ const DECODED_RATIO = 2;
 
 /** What a tag takes besides its text. */
 const TAG_OVERHEAD_BYTES = 32;
+
+/** A policy counts weights in 32 bits. */
+const WEIGHT_MAX = 2 ** 32 - 1;
 
 /** How many slots each put looks at for entries that nobody asks for any more. */
 const SWEEP_SLOTS = 4;
@@ -62,6 +65,7 @@ export class MemoryTier implements LocalTier {
   readonly #eviction: EvictionPolicy;
   readonly #maxBytes: number;
   readonly #maxEntries: number;
+  readonly #entryWeight: number;
   readonly #trustedUntilMs: Float64Array;
   readonly #holdMaxMs: number;
   readonly #slots: Slots;
@@ -80,6 +84,7 @@ export class MemoryTier implements LocalTier {
     this.#eviction = parts.eviction;
     this.#maxBytes = positiveLimit(parts.maxBytes, 'maxBytes');
     this.#maxEntries = positiveLimit(parts.maxEntries, 'maxEntries');
+    this.#entryWeight = Math.ceil(this.#maxBytes / this.#maxEntries);
     this.#trustedUntilMs = parts.leases.untilMs;
     this.#holdMaxMs = parts.holdMaxMs ?? Number.POSITIVE_INFINITY;
     this.#slots = new Slots(this.#maxEntries);
@@ -280,8 +285,11 @@ export class MemoryTier implements LocalTier {
     if (slot === undefined) return;
     const page = this.#slots.pageOf(slot);
     const at = Slots.placeOf(slot);
-    this.#bytes += sizeBytes - (page.sizesBytes[at] as number);
-    page.sizesBytes[at] = sizeBytes;
+    if (held !== undefined) {
+      this.#bytes += sizeBytes - (page.sizesBytes[at] as number);
+      page.sizesBytes[at] = sizeBytes;
+      this.#eviction.onResize(slot, this.#weightOf(sizeBytes));
+    }
     page.freshUntilMs[at] = freshUntilMs;
     page.stamps[at] = NO_STAMP;
     page.entries.write(at, entry);
@@ -295,7 +303,7 @@ export class MemoryTier implements LocalTier {
 
   /** Evicts until there is room for `moreBytes`. @returns false when nothing may be evicted any more */
   #makeRoom(moreBytes: number): boolean {
-    while (this.#bytes + moreBytes > this.#maxBytes || (moreBytes > 0 && this.#slots.used >= this.#maxEntries)) {
+    while (!this.#hasRoom(moreBytes)) {
       const victim = this.#eviction.victim();
       if (victim < 0) return false;
       this.#remove(victim);
@@ -303,20 +311,33 @@ export class MemoryTier implements LocalTier {
     return true;
   }
 
+  /** For so many bytes more of a new entry, or of those that are here when there are none. */
+  #hasRoom(moreBytes: number): boolean {
+    return this.#bytes + moreBytes <= this.#maxBytes && (moreBytes === 0 || this.#slots.used < this.#maxEntries);
+  }
+
   /** A slot for a new key, if there is room for it. */
   #insert(key: string, sizeBytes: number, nowMs: number): number | undefined {
+    const hash = hashKey(key);
+    if (!this.#hasRoom(sizeBytes) && !this.#eviction.admits(hash, this.#weightOf(sizeBytes))) return undefined;
     if (!this.#makeRoom(sizeBytes)) return undefined;
     const slot = this.#slots.take();
     const page = this.#slots.pageOf(slot);
     const at = Slots.placeOf(slot);
     page.keys[at] = key;
-    page.sizesBytes[at] = 0;
-    page.partitions[at] = partitionOf(key);
+    this.#bytes += sizeBytes;
+    page.sizesBytes[at] = sizeBytes;
+    page.partitions[at] = hash & (PARTITIONS - 1);
     page.uses[at] = 0;
     page.usedAtMs[at] = nowMs;
     this.#index.set(key, slot);
-    this.#eviction.onInsert(slot);
+    this.#eviction.onInsert(slot, hash, this.#weightOf(sizeBytes));
     return slot;
+  }
+
+  /** What an entry takes of both limits: its bytes, and its share of the budget as one of so many. */
+  #weightOf(sizeBytes: number): number {
+    return Math.min(sizeBytes + this.#entryWeight, WEIGHT_MAX);
   }
 
   #remove(slot: number): void {

@@ -18,8 +18,8 @@ import { nodeIdOf } from '../core/stats.js';
 import { Tally } from '../core/tally.js';
 import type { Tier } from '../core/tier.js';
 import type { LevelFeed } from '../core/writer.js';
-import { ClockEviction } from '../memory/clock-eviction.js';
-import { MemoryTier } from '../memory/memory-tier.js';
+import { AdaptiveEviction } from '../memory/adaptive-eviction.js';
+import { ENTRY_OVERHEAD_BYTES, MemoryTier } from '../memory/memory-tier.js';
 import { NO_EVICTION } from '../memory/no-eviction.js';
 import { CountingRecorder } from '../metrics/recorder.js';
 import type { MetricsSnapshot } from '../metrics/snapshot.js';
@@ -29,7 +29,7 @@ import { guardTier } from '../policy/guard.js';
 import { createRedis, type Redis } from '../redis/redis.js';
 import { type CacheConfig, type ResolvedConfig, resolveConfig } from './config.js';
 import { type Health, LevelWatch } from './level-watch.js';
-import { randomOrigin, systemChance, systemClock } from './system-clock.js';
+import { randomOrigin, randomSeed, systemChance, systemClock } from './system-clock.js';
 
 /** How long it is remembered that a source has nothing, when nobody says otherwise. */
 const ABSENT_TTL_MS = 5_000;
@@ -106,7 +106,7 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
         floors,
         maxBytes: config.local.maxBytes,
         maxEntries: config.local.maxEntries,
-        eviction: config.eviction ? new ClockEviction() : NO_EVICTION,
+        eviction: config.eviction ? new AdaptiveEviction(randomSeed(), slotsOf(config.local)) : NO_EVICTION,
         leases,
         ...(!alone && { holdMaxMs: config.local.ttl }),
       })
@@ -175,6 +175,11 @@ function leaseOffice(redis: LeaseOffice | undefined, owners: LeaseOffice | undef
   return officeWithStandIn(redis, owners);
 }
 
+/** How many entries there can be, at most. */
+function slotsOf({ maxBytes, maxEntries }: ResolvedConfig['local']): number {
+  return Math.min(maxEntries, Math.ceil(maxBytes / ENTRY_OVERHEAD_BYTES));
+}
+
 /** `compose`, for those who only want the cache. */
 export async function createCache(config: CacheConfig): Promise<Cache> {
   return (await compose(config)).cache;
@@ -226,6 +231,7 @@ async function openPeers(
     secret: config.secret,
     replicas: config.replicas,
     maxBytes: config.maxBytes,
+    profile: config.profile,
     answerMs: config.timeout,
     nodeId: nodeIdOf(origin),
     clock,

@@ -23,3 +23,8 @@ export const systemChance: Chance = Object.freeze({ next: () => Math.random() })
 export function randomOrigin(): number {
   return randomBytes(6).readUIntBE(0, 6);
 }
+
+/** A number that those who choose the keys do not know. */
+export function randomSeed(): number {
+  return randomBytes(4).readInt32BE(0);
+}

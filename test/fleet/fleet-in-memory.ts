@@ -11,7 +11,7 @@ import { Tally } from '../../src/core/tally.js';
 import type { LocationUpdate, Vehicle, VehicleId, VehicleLocation } from '../../src/fleet/domain.js';
 import { createFleet, type Fleet } from '../../src/fleet/fleet.js';
 import type { RoutesApi, SavedLocation } from '../../src/fleet/ports.js';
-import { ClockEviction } from '../../src/memory/clock-eviction.js';
+import { AdaptiveEviction } from '../../src/memory/adaptive-eviction.js';
 import { MemoryTier } from '../../src/memory/memory-tier.js';
 import { Bulkhead } from '../../src/policy/bulkhead.js';
 import { MemoryRepository } from '../source/memory-repository.js';
@@ -106,7 +106,7 @@ function openCache(clock: VirtualClock): Cache {
       clock,
       codec,
       floors,
-      eviction: new ClockEviction(),
+      eviction: new AdaptiveEviction(1, 1_000),
       maxBytes: 268_435_456,
       maxEntries: 100_000,
       leases,

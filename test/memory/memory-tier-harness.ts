@@ -4,7 +4,7 @@ import { CacheError } from '../../src/core/errors.js';
 import { FeedLeases } from '../../src/core/feed-lease.js';
 import { Floors } from '../../src/core/floors.js';
 import { HLC_ZERO, type Hlc } from '../../src/core/hlc.js';
-import { ClockEviction } from '../../src/memory/clock-eviction.js';
+import { AdaptiveEviction } from '../../src/memory/adaptive-eviction.js';
 import { MemoryTier, type MemoryTierParts } from '../../src/memory/memory-tier.js';
 import { VirtualClock } from '../virtual-clock.js';
 
@@ -34,7 +34,7 @@ export function memoryTier(parts: Partial<MemoryTierParts> = {}) {
     clock,
     codec,
     floors,
-    eviction: new ClockEviction(),
+    eviction: new AdaptiveEviction(1, 1_000),
     maxBytes: 1_000_000,
     maxEntries: 1_000,
     leases: new FeedLeases(false),
