@@ -364,11 +364,11 @@ export const coreBugs = [
     tests: [eviction],
   },
   {
-    id: 'weightless',
-    what: 'a large entry is weighed against one other, however small',
+    id: 'heavy-admitted',
+    what: 'a large entry comes in whatever it displaces',
     file: 'src/memory/window-tiny-lfu.ts',
-    find: 'theirFrequency *= weight / theirWeight;',
-    replace: '',
+    find: 'if (!this.#isOverweight(weight)) return true;',
+    replace: 'return true;',
     tests: [eviction],
   },
 ];
