@@ -47,7 +47,7 @@ export const peerBugs = [
     id: 'peer-lease-end-untold',
     what: 'the nodes that wait are not told when a lease ends',
     file: 'src/peer/peer-leases.ts',
-    find: 'else if (isUp(address)) {',
+    find: 'else if (isMember(address)) {',
     replace: 'else if (false) {',
     tests: ['test/peer/peer-leases.test.ts'],
     only: 'end with a set',

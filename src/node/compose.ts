@@ -232,6 +232,7 @@ async function openPeers(
     replicas: config.replicas,
     maxBytes: config.maxBytes,
     profile: config.profile,
+    profile: config.profile,
     answerMs: config.timeout,
     nodeId: nodeIdOf(origin),
     clock,

@@ -53,6 +53,8 @@ const peers = z.strictObject({
   secret: z.string().min(16, 'must have at least 16 characters'),
   replicas: z.int().min(1).max(3).default(2),
   maxBytes: bytes.default(512 * MiB),
+  /** How patient the nodes are with each other; the same on all: `local` in a rack, `near` in a city, `far` beyond. */
+  profile: z.enum(['local', 'near', 'far']).default('near'),
   /** Longest wait for one read or write of this level. */
   timeout: duration.default(500),
 });

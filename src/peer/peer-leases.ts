@@ -23,8 +23,8 @@ export interface PeerLeasesParts {
    * An owner that has not answered by then is taken for out: the next one is asked, or the load goes on without a lease.
    */
   readonly answerMs: number;
-  /** Whether somebody who has not failed can be asked at an address. */
-  isUp(address: string): boolean;
+  /** Whether a member that is not given up can be asked at an address. */
+  isMember(address: string): boolean;
 }
 
 /** A lease that this node holds, as far as it knows. */
@@ -35,6 +35,11 @@ interface Grant {
   readonly untilMs: number;
 }
 
+/**
+ * What a suspect owner has of that time. It is asked all the same: most suspicions pass, and to go on to the next owner means
+ * one more load for the city if the first one has granted a lease.
+ */
+const SUSPECT_SHARE = 0.2;
 /** How many owners of a key are asked, one after the other, until one answers. */
 const OWNERS_ASKED = 2;
 /** Timers count in whole ms. */
@@ -46,7 +51,7 @@ const UNAVAILABLE: LeaseAnswer = Object.freeze({ kind: 'unavailable' });
 const NOTED: LeaseReply = Object.freeze({ kind: 'noted' });
 
 /**
- * The leases of a city, kept by the owners of its keys: the first owner that does not fail grants them, and tells the nodes
+ * The leases of a city, kept by the owners of its keys: the first owner that answers grants them, and tells the nodes
  * that wait when one ends. What bounds the source when owners come and go:
  *
  *   1. An owner dies and takes its leases along. Who wishes now is granted one by the next owner: one more load. Who waits
@@ -96,12 +101,12 @@ export class PeerLeases implements LeaseOffice, LeaseCounter {
 
   /** Tells nodes that the lease on a key is over; whoever cannot be told waits until it would have run out. */
   tell(addresses: readonly string[], key: string): void {
-    const { clock, owners, transport, isUp } = this.#parts;
+    const { clock, owners, transport, isMember } = this.#parts;
     const deadlineAtMs = clock.monotonicMs() + REQUEST_MAX_MS;
     for (const address of addresses) {
       if (address === owners.self.address) this.#waits.wake(key);
       // Not to anybody who only says that he is somewhere: what is sent there bears the secret.
-      else if (isUp(address)) {
+      else if (isMember(address)) {
         void transport.lease(address, [{ verb: 'ended', key }], { deadlineAtMs, signal: undefined, reason: 'write' });
       }
     }
@@ -122,8 +127,8 @@ export class PeerLeases implements LeaseOffice, LeaseCounter {
     const { owners, clock, answerMs } = this.#parts;
     const replies = new Array<LeaseReply | undefined>(keys.length).fill(undefined);
     const from = owners.self.address;
-    // Once, because who fails to answer is suspect from then on, and would change places.
-    const asked = keys.map((key) => owners.ownersOf(key).filter(({ id }) => !owners.isSuspect(id)));
+    // Once, because who fails to answer may lose its place meanwhile.
+    const asked = keys.map((key) => owners.ownersOf(key));
     for (let nth = 0; nth < OWNERS_ASKED; nth++) {
       const shares = new Map<Member, number[]>();
       replies.forEach((reply, at) => {
@@ -133,8 +138,8 @@ export class PeerLeases implements LeaseOffice, LeaseCounter {
         if (share === undefined) shares.set(owner, [at]);
         else share.push(at);
       });
-      const asking = sliceCall(clock, call, answerMs);
       const all = [...shares].map(async ([owner, places]) => {
+        const asking = sliceCall(clock, call, owners.isSuspect(owner.id) ? answerMs * SUSPECT_SHARE : answerMs);
         const wishes = places.map(
           (at): LeaseQuestion => ({ verb: 'acquire', key: keys[at] as string, token, since, from }),
         );
@@ -163,10 +168,10 @@ export class PeerLeases implements LeaseOffice, LeaseCounter {
 
   /** Never rejects. When no question was answered, the guard gets to know. */
   async #ask(owner: Member, questions: readonly LeaseQuestion[], call: Call): Promise<readonly LeaseOutcome[]> {
-    const { owners, guard, transport, isUp } = this.#parts;
+    const { owners, guard, transport, isMember } = this.#parts;
     const { address } = owner;
     if (owner === owners.self) return questions.map((question) => this.answer(question));
-    if (!isUp(address)) return [];
+    if (!isMember(address)) return [];
     try {
       return await guard.run(address, async () => {
         const outcomes = await transport.lease(address, questions, call);

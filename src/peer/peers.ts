@@ -8,7 +8,7 @@ import type { Tier } from '../core/tier.js';
 import { HttpPeerTransport } from './http-transport.js';
 import { LeaseDesk } from './lease-desk.js';
 import { LeaseTable } from './lease-table.js';
-import type { Member, MemberInfo } from './member.js';
+import { isThere, type Member, type MemberInfo } from './member.js';
 import { MembershipDriver } from './membership-driver.js';
 import type { MembershipChange } from './membership-events.js';
 import { MEMBERSHIP_PROFILES, type MembershipProfile, type ProfileName } from './membership-profile.js';
@@ -147,7 +147,7 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     transport,
     guard,
     answerMs: options.answerMs ?? ANSWER_MS,
-    isUp: (peer) => cluster.members().some(({ address: at, status }) => at === peer && status === 'up'),
+    isMember: (peer) => cluster.members().some((member) => member.address === peer && isThere(member)),
   });
   const tier = new PeerTier({ clock, owners: cluster, store: desk.store, transport, guard });
   const driver: MembershipDriver = new MembershipDriver({

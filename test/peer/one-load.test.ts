@@ -28,7 +28,7 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((one) => one.close()));
 });
 
-/** Callers patient enough for a machine that is busy with other tests. */
+/** Callers and nodes patient enough for a machine that is busy with other tests. */
 const deadlines = { read: 20_000, load: 20_000, write: 20_000 };
 
 async function openNodes(count: number, prefix: string | undefined): Promise<Composition[]> {
@@ -36,7 +36,7 @@ async function openNodes(count: number, prefix: string | undefined): Promise<Com
   for (let i = 0; i < count; i++) {
     const seeds = nodes.slice(0, 1).flatMap(({ peerAddress }) => peerAddress ?? []);
     const node = await compose({
-      peers: { listen: '127.0.0.1:0', seeds, secret: SECRET, timeout: 5_000 },
+      peers: { listen: '127.0.0.1:0', seeds, secret: SECRET, timeout: 5_000, profile: 'far' },
       ...(prefix !== undefined && { redis: { nodes: [redis.address], prefix } }),
       deadlines,
     });
@@ -155,7 +155,7 @@ describe('the nodes of a city that have no Redis, when one of them dies', () => 
   /** Three nodes, and a fourth that dies without a word to anybody when it is closed. */
   async function openWithMortal(): Promise<{ city: Cache[]; mortal: Peers }> {
     const nodes = await openNodes(3, undefined);
-    const { peers }: PeerNode = await startNode({ seeds: [nodes[0]?.peerAddress ?? ''] });
+    const { peers }: PeerNode = await startNode({ seeds: [nodes[0]?.peerAddress ?? ''], profile: 'far' });
     opened.push(peers);
     await untilJoined(nodes, 4);
     await soon('the fourth to know the others', () => peers.members().length === 3);
