@@ -148,6 +148,7 @@ export class Membership {
         break;
       case 'announce':
         this.table.announce(event.change);
+        this.#changes.push({ kind: 'changed', member: this.table.self });
         break;
       case 'depart':
         this.#depart();

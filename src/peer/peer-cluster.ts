@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.js';
 import { CacheError } from '../core/errors.js';
 import { bucketOf } from '../core/key.js';
 import type { GossipReply, GossipRequest } from './gossip.js';
-import { isThere, type Member, type MemberRecord } from './member.js';
+import type { Member, MemberRecord } from './member.js';
 import { Membership } from './membership.js';
 import type { MembershipChange, MembershipEvent, Send } from './membership-events.js';
 import type { MembershipProfile } from './membership-profile.js';
@@ -29,6 +29,8 @@ export class PeerCluster {
   readonly #options: PeerClusterOptions;
   readonly #twins = new Set<string>();
   #placement: Placement;
+  #placed: ReadonlySet<Member>;
+  #signature = '';
   #suspects: ReadonlySet<string> = new Set();
 
   constructor(options: PeerClusterOptions) {
@@ -44,6 +46,7 @@ export class PeerCluster {
       nowMs: clock.monotonicMs(),
     });
     this.#placement = placeBuckets([self], replicas);
+    this.#placed = new Set([self]);
   }
 
   /** The same on all nodes that place by the same members. */
@@ -81,19 +84,49 @@ export class PeerCluster {
   #follow(): void {
     const changes = this.membership.takeChanges();
     if (changes.length === 0) return;
-    const { replicas, onChange, onGone } = this.#options;
-    const there = this.members().filter(isThere);
-    this.#suspects = new Set(there.filter(({ status }) => status === 'suspect').map(({ id }) => id));
-    if (changes.some(({ kind }) => kind === 'joined' || kind === 'left')) {
-      this.#placement = placeBuckets([this.self, ...there], replicas);
-    }
+    const { onChange, onGone } = this.#options;
+    const { table } = this.membership;
+    this.#suspects = new Set(
+      table
+        .there()
+        .filter(({ status }) => status === 'suspect')
+        .map(({ id }) => id),
+    );
+    this.#place();
     for (const change of changes) {
-      if (change.kind === 'left' && this.membership.table.at(change.member.address) === undefined) {
+      if (change.kind === 'left' && table.at(change.member.address) === undefined) {
         onGone(change.member.address);
       }
       if (change.kind === 'twin') this.#reportTwin(change.address);
       onChange(change);
     }
+  }
+
+  /** Places the buckets anew, if those who are to keep them are others than before. */
+  #place(): void {
+    const { table } = this.membership;
+    const staying = [table.self, ...table.there()].filter(({ leaving }) => !leaving);
+    const isDegraded = staying.some(({ degraded }) => degraded);
+    const replicas = this.#options.replicas + (isDegraded ? 1 : 0);
+    const members = staying.map((record) => (record.id === this.self.id ? this.self : this.#canonical(record)));
+    const signature = `${replicas} ${members
+      .map(({ id }) => id)
+      .sort()
+      .join(' ')}`;
+    const isSame = signature === this.#signature && members.every((member) => this.#placed.has(member));
+    if (isSame) return;
+    this.#signature = signature;
+    this.#placed = new Set(members);
+    this.#placement = placeBuckets(members, replicas);
+  }
+
+  /** One object for each member for as long as it stays in its place, whatever it says of itself meanwhile. */
+  #canonical({ id, address, weight, host, rack }: Member): Member {
+    for (const one of this.#placed) {
+      const isIt = one.id === id && one.address === address && one.weight === weight;
+      if (isIt && one.host === host && one.rack === rack) return one;
+    }
+    return { id, address, weight, ...(host !== undefined && { host }), ...(rack !== undefined && { rack }) };
   }
 
   #reportTwin(address: string): void {

@@ -70,6 +70,8 @@ export interface Peers {
   epoch(): string;
   /** Everybody else that is known. */
   members(): readonly MemberInfo[];
+  /** The city is degraded, as this node sees it: as long as one says so, everything has a replica more. */
+  setDegraded(isDegraded: boolean): void;
   /** The members that keep a key, the first owner first; this node may be one. */
   ownersOf(key: string): readonly Member[];
   /** Ends what is under way within two seconds and gives everything back. */
@@ -184,8 +186,10 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     store,
     epoch: () => cluster.epoch,
     members: () => cluster.members(),
+    setDegraded: (degraded) => void driver.handle({ kind: 'announce', change: { degraded } }),
     ownersOf: (key) => cluster.ownersOf(key),
     async close() {
+      await driver.handle({ kind: 'depart' });
       driver.close();
       leases.close();
       await tier.close();

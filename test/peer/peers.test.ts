@@ -129,7 +129,7 @@ describe('three peers', () => {
     running.splice(running.indexOf(third), 1);
     expect(await read(first, keys)).toEqual(valuesOf(keys));
     expect(await read(second, keys)).toEqual(valuesOf(keys));
-    await until('the dead one is down', () => [first, second].every((node) => statusOf(node, third) === 'down'));
+    await until('the dead one is gone', () => [first, second].every((node) => statusOf(node, third) === 'left'));
     expect(first.peers.epoch()).toBe(second.peers.epoch());
     for (const key of keys)
       expect(first.peers.ownersOf(key).map(({ address }) => address)).not.toContain(third.peers.address);
@@ -222,6 +222,31 @@ describe('three peers', () => {
     const held = keysOwned(guarded, (owners) => owners[0] === second.peers.address, 3);
     expect(await read(guarded, held)).toEqual(['breaker-open', 'breaker-open', 'breaker-open']);
     expect(called).toEqual([second.peers.address]);
+  });
+});
+
+describe('a degraded city', () => {
+  it('keeps a third replica as long as one of its nodes says so', async () => {
+    const nodes = await startAll(4);
+    const [first, second] = nodes as [PeerNode, PeerNode];
+    const epoch = first.peers.epoch();
+    second.peers.setDegraded(true);
+    await until('all place three', () => nodes.every(({ peers }) => peers.ownersOf('k').length === 3));
+    expect(new Set(nodes.map(({ peers }) => peers.epoch())).size).toBe(1);
+    second.peers.setDegraded(false);
+    await until('all place two', () => nodes.every(({ peers }) => peers.epoch() === epoch));
+  });
+});
+
+describe('leaving', () => {
+  it('is known to all at once: nobody suspects one that was closed', async () => {
+    const seen: string[] = [];
+    const onMembership = ({ kind }: { readonly kind: string }) => seen.push(kind);
+    const [first, second, third] = (await startAll(3, { onMembership })) as [PeerNode, PeerNode, PeerNode];
+    await third.peers.close();
+    running.splice(running.indexOf(third), 1);
+    await until('it has left', () => [first, second].every((node) => statusOf(node, third) === 'left'));
+    expect(seen).not.toContain('suspected');
   });
 });
 
