@@ -18,8 +18,8 @@ export function measuredRows({ section, id, unit, better, measured }: Comparison
 export interface RatioBound {
   /** Subjects by preference: of several that took part, the one that did best is taken. */
   readonly against: readonly string[];
-  /** How many times better ours has to be. */
-  readonly bound: number;
+  /** How many times better ours has to be; left out where nothing was promised. */
+  readonly bound?: number;
   /** `time`: ours may take this many times the other's; else ours has to be that many times better. */
   readonly as?: 'better' | 'time';
   readonly note?: string;
@@ -43,10 +43,9 @@ export function ratioRow(comparison: Comparison, { against, bound, as = 'better'
     unit: 'x',
     better: as === 'time' ? ('lower' as const) : ('higher' as const),
     ...ratio,
-    bound,
     ...(note !== undefined && { note }),
   };
-  return [boundedRow(row)];
+  return [bound === undefined ? row : boundedRow({ ...row, bound })];
 }
 
 function isBetter({ better, measured }: Comparison, one: string, two: string): boolean {

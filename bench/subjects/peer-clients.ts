@@ -32,6 +32,12 @@ function check(got: unknown, vehicle: number): void {
   if ((got as BenchLocation | undefined)?.odometerKm !== vehicle) throw new Error(`vehicle ${vehicle} is not there`);
 }
 
+/** Put together beforehand, as an application would not, but for everybody alike. */
+function namesOf(vehicles: readonly number[]): (vehicle: number) => string {
+  const names = new Map(vehicles.map((vehicle) => [vehicle, Buffer.from(keyOf(vehicle)).toString('latin1')]));
+  return (vehicle) => names.get(vehicle) as string;
+}
+
 function firstVehicles(keys: number): number[] {
   return Array.from({ length: keys }, (_, vehicle) => vehicle);
 }
@@ -47,17 +53,18 @@ const fleetflow: Opening = async (owner, keys) => {
     health().levels.some(({ level, parts, state }) => level === 'peer' && parts === 2 && state === 'ok'),
   );
   const vehicles = ownedBy(owner.nodeId, cache.stats().nodeId, keys);
+  const nameOf = namesOf(vehicles);
   for (let first = 0; first < vehicles.length; first += FILL_BATCH) {
     const batch = vehicles.slice(first, first + FILL_BATCH);
-    const results = await cache.setMany(batch.map((vehicle) => [keyOf(vehicle), makeLocation(vehicle)]));
+    const results = await cache.setMany(batch.map((vehicle) => [nameOf(vehicle), makeLocation(vehicle)]));
     if (results.some(({ peer }) => peer !== 'stored')) throw new Error('the owner does not take a write');
   }
   return {
     vehicles,
-    get: async (vehicle) => check(await cache.get(keyOf(vehicle)), vehicle),
+    get: async (vehicle) => check(await cache.get(nameOf(vehicle)), vehicle),
     getMany: async (asked) => {
-      const found = await cache.getMany(asked.map(keyOf));
-      for (const vehicle of asked) check(found.get(keyOf(vehicle)), vehicle);
+      const found = await cache.getMany(asked.map(nameOf));
+      for (const vehicle of asked) check(found.get(nameOf(vehicle)), vehicle);
     },
     close: () => cache.close(),
   };
@@ -76,20 +83,24 @@ function ownedBy(other: string, self: string, count: number): number[] {
 
 /** One request per key; undici's README has `request` as the fastest that gives a body. */
 const undici: Opening = async ({ address }, keys) => {
+  const vehicles = firstVehicles(keys);
+  const nameOf = namesOf(vehicles);
   const pool = new Pool(`http://${address}`, { connections: HTTP_CONNECTIONS, pipelining: 1 });
   const get = async (vehicle: number): Promise<void> => {
-    const { body } = await pool.request({ method: 'GET', path: `/${keyOf(vehicle)}` });
+    const { body } = await pool.request({ method: 'GET', path: `/${nameOf(vehicle)}` });
     check(await body.json(), vehicle);
   };
   return {
-    vehicles: firstVehicles(keys),
+    vehicles,
     get,
-    getMany: async (vehicles) => void (await Promise.all(vehicles.map(get))),
+    getMany: async (asked) => void (await Promise.all(asked.map(get))),
     close: () => pool.close(),
   };
 };
 
 const framedTcp: Opening = async ({ address }, keys) => {
+  const own = firstVehicles(keys);
+  const nameOf = namesOf(own);
   const [host = '', port = ''] = address.split(':');
   const socket = connect({ host, port: Number(port), noDelay: true });
   await once(socket, 'connect');
@@ -106,7 +117,7 @@ const framedTcp: Opening = async ({ address }, keys) => {
       waiting.set(asked, resolve);
       writer.send(
         asked,
-        vehicles.map((vehicle) => Buffer.from(keyOf(vehicle), 'latin1')),
+        vehicles.map((vehicle) => Buffer.from(nameOf(vehicle), 'latin1')),
       );
     });
   const getMany = async (vehicles: readonly number[]): Promise<void> => {
@@ -116,7 +127,7 @@ const framedTcp: Opening = async ({ address }, keys) => {
     });
   };
   return {
-    vehicles: firstVehicles(keys),
+    vehicles: own,
     get: (vehicle) => getMany([vehicle]),
     getMany,
     close: async () => void socket.destroy(),
