@@ -74,7 +74,7 @@ function sectionText({ section, result, rows }: Part, plots: Map<string, string>
     `\`${command}\`, ${at.slice(0, 10)}: ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; load before it ${machine.loadBefore}.`,
     '',
   ];
-  const bounded = rows.filter(({ subject, bound }) => subject === OURS && bound !== undefined);
+  const bounded = rows.filter(({ subject, bound, against }) => subject === OURS && (bound ?? against) !== undefined);
   if (bounded.length > 0) {
     lines.push('| measure | ours | rounds | bound | |', '|---|---|---|---|---|', ...bounded.map(boundLine), '');
   }
@@ -102,12 +102,13 @@ function boundLine(row: Row): string {
     figureOf(row),
     spreadText(row),
     boundText(row),
-    row.ok ? 'ok' : '**LOSS**',
+    row.ok === undefined ? '' : row.ok ? 'ok' : '**LOSS**',
   ];
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }
 
-function boundText({ better, bound = 0 }: Row): string {
+function boundText({ better, bound }: Row): string {
+  if (bound === undefined) return '';
   return `${better === 'higher' ? 'at least' : 'at most'} ${formatNumber(bound)}`;
 }
 
