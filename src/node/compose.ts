@@ -232,7 +232,6 @@ async function openPeers(
     replicas: config.replicas,
     maxBytes: config.maxBytes,
     profile: config.profile,
-    profile: config.profile,
     answerMs: config.timeout,
     nodeId: nodeIdOf(origin),
     clock,
