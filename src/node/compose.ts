@@ -23,12 +23,14 @@ import { ENTRY_OVERHEAD_BYTES, MemoryTier } from '../memory/memory-tier.js';
 import { NO_EVICTION } from '../memory/no-eviction.js';
 import { CountingRecorder } from '../metrics/recorder.js';
 import type { MetricsSnapshot } from '../metrics/snapshot.js';
+import { type Discovery, dnsDiscovery, type NodeRegistry, registryDiscovery } from '../peer/discovery.js';
 import { createPeers, type Peers } from '../peer/peers.js';
 import { Bulkhead } from '../policy/bulkhead.js';
 import { guardTier } from '../policy/guard.js';
 import { createRedis, type Redis } from '../redis/redis.js';
 import { type CacheConfig, type ResolvedConfig, resolveConfig } from './config.js';
 import { type Health, LevelWatch } from './level-watch.js';
+import { systemNames } from './name-lookup.js';
 import { randomOrigin, randomSeed, systemChance, systemClock } from './system-clock.js';
 
 /** How long it is remembered that a source has nothing, when nobody says otherwise. */
@@ -88,7 +90,7 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
     peers =
       config.peers === undefined
         ? undefined
-        : await openPeers(config.peers, { clock, origin, hlc, floors, watch, onMistake });
+        : await openPeers(config.peers, { clock, origin, hlc, floors, watch, onMistake, registry: redis?.registry });
   } catch (thrown) {
     await redis?.close();
     throw thrown;
@@ -212,6 +214,18 @@ async function openRedis(
   return { ...redis, guarded: guardTier(redis.tier, slices, clock) };
 }
 
+/** Where peers are looked for besides the seeds. */
+function discoveriesOf(
+  config: NonNullable<ResolvedConfig['peers']>['discovery'],
+  registry: NodeRegistry | undefined,
+): readonly Discovery[] {
+  const { dns, redis = false } = config ?? {};
+  return [
+    ...(dns === undefined ? [] : [dnsDiscovery(systemNames, dns.name, dns.port)]),
+    ...(redis && registry !== undefined ? [registryDiscovery(registry)] : []),
+  ];
+}
+
 async function openPeers(
   config: NonNullable<ResolvedConfig['peers']>,
   parts: {
@@ -221,13 +235,17 @@ async function openPeers(
     readonly floors: Floors;
     readonly watch: LevelWatch;
     readonly onMistake: MistakeListener;
+    readonly registry: NodeRegistry | undefined;
   },
 ): Promise<Peers & { readonly guarded: Tier }> {
-  const { clock, origin, hlc, floors, watch, onMistake } = parts;
+  const { clock, origin, hlc, floors, watch, onMistake, registry } = parts;
   const peers = await createPeers({
     listen: config.listen,
     ...(config.advertise !== undefined && { advertise: config.advertise }),
     seeds: config.seeds,
+    discoveries: discoveriesOf(config.discovery, registry),
+    ...(config.host !== undefined && { host: config.host }),
+    ...(config.rack !== undefined && { rack: config.rack }),
     secret: config.secret,
     replicas: config.replicas,
     maxBytes: config.maxBytes,

@@ -43,12 +43,34 @@ const redis = z.strictObject({
   timeout: duration.default(250),
 });
 
+const place = z.string().regex(/^[\x21-\x7e]{1,64}$/, 'must be 1 to 64 visible ASCII characters');
+
+const discovery = z
+  .strictObject({
+    /** A name with several addresses, such as a headless service of Kubernetes. */
+    dns: z
+      .strictObject({
+        name: z.string().min(1).max(253),
+        /** That all listen on. Left out: the name is that of SRV records, which say it. */
+        port: z.int().min(1).max(65_535).optional(),
+      })
+      .optional(),
+    /** The nodes say in the city's Redis that they are there. */
+    redis: z.boolean().default(false),
+  })
+  .refine(({ dns, redis }) => dns !== undefined || redis, 'must name dns or redis: leave it out to go by peers.seeds');
+
 const peers = z.strictObject({
   /** Where this node listens for the others. */
   listen: address,
   /** Where the others reach it, when that is not where it listens. */
   advertise: address.optional(),
   seeds: z.array(address).default([]),
+  /** Where else the others are looked for, every ten seconds. */
+  discovery: discovery.optional(),
+  /** The machine that this node runs on, and its rack or zone: replicas are kept apart by them. */
+  host: place.optional(),
+  rack: place.optional(),
   /** Shared by all nodes of the city. */
   secret: z.string().min(16, 'must have at least 16 characters'),
   replicas: z.int().min(1).max(3).default(2),
@@ -97,7 +119,10 @@ export type ResolvedConfig = z.output<typeof config>;
 /** @throws CacheError `invalid-config` that names the field, what it got and what it takes */
 export function resolveConfig(given: CacheConfig): ResolvedConfig {
   const parsed = config.safeParse(given);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    checkDiscovery(parsed.data);
+    return parsed.data;
+  }
   const problems = parsed.error.issues.map(describe);
   const field = problems[0]?.field;
   throw new CacheError(
@@ -105,6 +130,12 @@ export function resolveConfig(given: CacheConfig): ResolvedConfig {
     `the configuration has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}: ${problems.map(({ text }) => text).join('; ')}`,
     field === undefined ? {} : { field },
   );
+}
+
+function checkDiscovery({ peers, redis }: ResolvedConfig): void {
+  if (peers?.discovery?.redis !== true || redis !== undefined) return;
+  const why = 'peers.discovery.redis needs the Redis of the city: add redis.nodes, or name peers.discovery.dns';
+  throw new CacheError('invalid-config', `the configuration has a mistake: ${why}`, { field: 'peers.discovery.redis' });
 }
 
 function describe(issue: z.core.$ZodIssue): { readonly field: string; readonly text: string } {

@@ -64,9 +64,12 @@ export class PeerCluster {
     return (this.#suspects.size > 0 && this.#suspects.has(id)) || !this.membership.isReached(id);
   }
 
-  /** Everybody else that is known or remembered. */
+  /** Everybody else that is there, or went down without anybody in its place. */
   members(): readonly MemberRecord[] {
-    return this.membership.table.others();
+    const { table } = this.membership;
+    return table
+      .others()
+      .filter(({ status, address }) => status !== 'left' && (status !== 'down' || table.at(address) === undefined));
   }
 
   handle(event: MembershipEvent): readonly Send[] {

@@ -5,6 +5,7 @@ import type { Feed } from '../core/feed.js';
 import type { HybridClock } from '../core/hlc.js';
 import type { LeaseOffice } from '../core/lease.js';
 import type { Tier } from '../core/tier.js';
+import { type Discovery, DiscoveryLoop } from './discovery.js';
 import { HttpPeerTransport } from './http-transport.js';
 import { LeaseDesk } from './lease-desk.js';
 import { LeaseTable } from './lease-table.js';
@@ -29,6 +30,8 @@ export interface PeersOptions {
   readonly advertise?: string;
   /** `host:port` of some other nodes; the rest is learned from them. */
   readonly seeds: readonly string[];
+  /** Where else nodes are looked for, again and again. */
+  readonly discoveries?: readonly Discovery[];
   /** The same on all nodes of a city. */
   readonly secret: string;
   /** How many nodes keep each entry; default 2. */
@@ -176,6 +179,14 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
   };
   server.serve(peerRoutes({ clock, hlc, origin: Number.parseInt(self.id, 16), service, tier, floors }));
 
+  const discovery = new DiscoveryLoop({
+    clock,
+    discoveries: options.discoveries ?? [],
+    self: address,
+    onFound: (addresses) => driver.handle({ kind: 'discovered', addresses: addresses.filter(isPeerAddress) }),
+    onError,
+  });
+  await discovery.start();
   await driver.start();
 
   return {
@@ -189,7 +200,7 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     setDegraded: (degraded) => void driver.handle({ kind: 'announce', change: { degraded } }),
     ownersOf: (key) => cluster.ownersOf(key),
     async close() {
-      await driver.handle({ kind: 'depart' });
+      await Promise.all([driver.handle({ kind: 'depart' }), discovery.close()]);
       driver.close();
       leases.close();
       await tier.close();

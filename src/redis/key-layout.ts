@@ -40,6 +40,8 @@ export interface FloorKeys extends Stream {
 export class KeyLayout {
   readonly partitions: readonly PartitionKeys[];
   readonly floors: FloorKeys;
+  /** Sorted set: until when the nodes of the city are there, by address. */
+  readonly nodes: { readonly slot: number; readonly key: string };
 
   /** @throws CacheError `invalid-config` for a prefix with braces, which would make a hash tag of its own. */
   constructor(prefix: string) {
@@ -66,6 +68,8 @@ export class KeyLayout {
     });
     const tag = `${prefix}{floors}`;
     this.floors = { ...streamAt(tag), hashKey: `${tag}!floors` };
+    const nodes = `${prefix}{nodes}`;
+    this.nodes = { slot: slotOf(nodes), key: `${nodes}!there` };
   }
 }
 

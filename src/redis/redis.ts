@@ -6,6 +6,7 @@ import { parseAddress } from './address.js';
 import { RedisConnections } from './connections.js';
 import { evictsAnything, GraveBound } from './grave-bound.js';
 import { DEFAULT_PREFIX, KeyLayout } from './key-layout.js';
+import { RedisNodeRegistry } from './node-registry.js';
 import { RedisFeed } from './redis-feed.js';
 import { RedisLeases } from './redis-leases.js';
 import type { RedisAccess } from './redis-link.js';
@@ -38,6 +39,8 @@ export interface Redis {
   readonly feed: RedisFeed;
   /** Who in the city loads what. */
   readonly leases: RedisLeases;
+  /** Where nodes find each other. */
+  readonly registry: RedisNodeRegistry;
   /**
    * Begins to follow what others write; to be called when the feed has its listener. Resolves when that is so, or
    * after a second. Until the floors have been read, the tier answers reads with `not-ready`.
@@ -115,7 +118,8 @@ export async function createRedis(options: RedisOptions): Promise<Redis> {
     reason: 'probe',
   });
   await whenWhole(connections, clock, soon());
-  return { tier, feed, leases, start: () => feed.start(soon()), health: () => connections.shards(), close };
+  const registry = new RedisNodeRegistry(connections, layout);
+  return { tier, feed, leases, registry, start: () => feed.start(soon()), health: () => connections.shards(), close };
 }
 
 async function whenWhole(connections: RedisConnections, clock: Clock, call: Call): Promise<void> {

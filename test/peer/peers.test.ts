@@ -129,7 +129,7 @@ describe('three peers', () => {
     running.splice(running.indexOf(third), 1);
     expect(await read(first, keys)).toEqual(valuesOf(keys));
     expect(await read(second, keys)).toEqual(valuesOf(keys));
-    await until('the dead one is gone', () => [first, second].every((node) => statusOf(node, third) === 'left'));
+    await until('it is gone', () => [first, second].every((node) => statusOf(node, third) === undefined));
     expect(first.peers.epoch()).toBe(second.peers.epoch());
     for (const key of keys)
       expect(first.peers.ownersOf(key).map(({ address }) => address)).not.toContain(third.peers.address);
@@ -245,7 +245,7 @@ describe('leaving', () => {
     const [first, second, third] = (await startAll(3, { onMembership })) as [PeerNode, PeerNode, PeerNode];
     await third.peers.close();
     running.splice(running.indexOf(third), 1);
-    await until('it has left', () => [first, second].every((node) => statusOf(node, third) === 'left'));
+    await until('it has left', () => [first, second].every((node) => statusOf(node, third) === undefined));
     expect(seen).not.toContain('suspected');
   });
 });
