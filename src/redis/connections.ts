@@ -14,6 +14,8 @@ export interface ConnectionsOptions {
   readonly chance: Chance;
   /** A node could not be reached or its answer not be used; `shard` is its address. */
   onError(error: Error, shard: string): void;
+  /** A node has greeted a new connection. */
+  onConnected(shard: string): void;
   /** A node is no primary any more. */
   onGone(shard: string): void;
 }
@@ -73,6 +75,12 @@ export class RedisConnections {
   /** The primaries, and whether each is connected. */
   shards(): { readonly shard: string; readonly ok: boolean }[] {
     return [...this.#table.owners()].map((shard) => ({ shard, ok: this.#links.get(shard)?.ready === true }));
+  }
+
+  /** Why a primary cannot be asked at all; undefined when it is connected. */
+  whyAway(shard: string): CacheError | undefined {
+    if (this.#links.get(shard)?.ready === true) return undefined;
+    return new CacheError('level-failed', `redis ${shard} is not connected`);
   }
 
   /** Calls `listener` whenever a slot got another owner, or a primary was lost or came back. */
@@ -239,7 +247,7 @@ export class RedisConnections {
   #keepLink(address: string): RedisLink {
     const known = this.#links.get(address);
     if (known !== undefined) return known;
-    const { access, clock, chance, onError } = this.#options;
+    const { access, clock, chance, onError, onConnected } = this.#options;
     const link = new RedisLink({
       address,
       access,
@@ -247,6 +255,7 @@ export class RedisConnections {
       chance,
       heartbeat: { everyMs: PING_EVERY_MS, ask: (one) => one.send(['PING']) },
       onReady: () => {
+        onConnected(address);
         if (!this.whole) this.refreshSoon();
         this.#changed();
       },

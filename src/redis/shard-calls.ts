@@ -1,4 +1,4 @@
-import { type Call, remainingMs, waitWithin } from '../core/call.js';
+import { type Call, remainingMs } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
 import type { SkipReason } from '../core/outcome.js';
@@ -15,6 +15,8 @@ export type Answer<T> = { readonly kind: 'answered'; readonly value: T } | Unans
 /** Something to ask the primary of a slot. */
 export interface Question<T> {
   readonly slot: number;
+  /** How many keys it is for; 1 when left out. */
+  readonly keys?: number;
   ask(): Promise<T>;
 }
 
@@ -64,7 +66,7 @@ export class ShardCalls {
     const skipped = this.#skip(shard, call);
     if (shard === undefined || skipped !== undefined) return skipped ?? NOT_READY;
     try {
-      return answered(await this.#guard.run(shard, call, () => this.#within(shard, call, ask())));
+      return answered(await this.#guard.run(shard, call, ask, 1));
     } catch (thrown) {
       return unanswered(thrown, shard);
     }
@@ -73,15 +75,17 @@ export class ShardCalls {
   async #askShard<T>(shard: string | undefined, questions: readonly Question<T>[], call: Call): Promise<Answer<T>[]> {
     const skipped = this.#skip(shard, call);
     if (shard === undefined || skipped !== undefined) return questions.map(() => skipped ?? NOT_READY);
+    const askEach = async (): Promise<Answer<T>[]> => {
+      const asked = questions.map(({ ask }) => ask().then(answered, (thrown) => unanswered(thrown, shard)));
+      const answers: Answer<T>[] = await Promise.all(asked);
+      const [first] = answers;
+      // The guard is to learn of a shard that answers nothing at all.
+      if (first?.kind === 'failed' && answers.every(({ kind }) => kind === 'failed')) throw first.error;
+      return answers;
+    };
+    const keys = questions.reduce((sum, question) => sum + (question.keys ?? 1), 0);
     try {
-      return await this.#guard.run(shard, call, async () => {
-        const asked = questions.map(({ ask }) => ask().then(answered, (thrown) => unanswered(thrown, shard)));
-        const answers: Answer<T>[] = await this.#within(shard, call, Promise.all(asked));
-        const [first] = answers;
-        // The guard is to learn of a shard that answers nothing at all.
-        if (first?.kind === 'failed' && answers.every(({ kind }) => kind === 'failed')) throw first.error;
-        return answers;
-      });
+      return await this.#guard.run(shard, call, askEach, keys);
     } catch (thrown) {
       const failure = unanswered(thrown, shard);
       return questions.map(() => failure);
@@ -93,11 +97,11 @@ export class ShardCalls {
       this.#connections.refreshSoon();
       return NOT_READY;
     }
-    return remainingMs(this.#clock, call) <= 0 ? NO_TIME : undefined;
-  }
-
-  #within<T>(shard: string, call: Call, work: Promise<T>): Promise<T> {
-    return waitWithin(this.#clock, call, `redis ${shard}`, work);
+    if (remainingMs(this.#clock, call) <= 0) return NO_TIME;
+    // Not a matter for the guard: a primary that was just elected is to be asked as soon as it is connected, however many
+    // calls came before.
+    const error = this.#connections.whyAway(shard);
+    return error === undefined ? undefined : { kind: 'failed', error };
   }
 }
 

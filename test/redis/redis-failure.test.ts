@@ -5,6 +5,7 @@ import { createWorkspace } from '../../src/cli/servers/workspace.js';
 import { PARTITIONS, partitionOf } from '../../src/core/key.js';
 import { systemClock } from '../../src/node/system-clock.js';
 import { KeyLayout } from '../../src/redis/key-layout.js';
+import type { ShardGuard } from '../../src/redis/shard-guard.js';
 import { type OwnRedisCluster, requireRedis, startOwnRedisCluster } from '../servers.js';
 import { callWithin, RedisSubject, textOf, valueAt } from './subject.js';
 
@@ -266,6 +267,29 @@ describe('a single Redis that is broken', () => {
     await soon('the gaps', () => KEYS.every((key) => subject.gapsOf(key) === 2));
     await soon('Redis', async () => (await subject.read('k')).kind === 'miss');
     expect(subject.changes.filter(({ kind }) => kind === 'gap')).toHaveLength(2 * PARTITIONS);
+    await subject.redis.close();
+  });
+
+  it('is asked as soon as it is back, however many calls came before: they are no matter for the guard', async () => {
+    let calls = 0;
+    const guard: ShardGuard = {
+      run: (_shard, _call, work) => {
+        calls += 1;
+        return work();
+      },
+    };
+    const subject = await RedisSubject.open([node.address], { guard });
+    await subject.write('k', valueAt(5));
+    await node.kill('SIGKILL');
+    await soon('the loss', () => subject.redis.health().every(({ ok }) => !ok));
+    const callsBefore = calls;
+    for (let i = 0; i < 100; i++) expect((await subject.read('k')).kind).toBe('failed');
+    expect((await subject.redis.tier.read(KEYS, callWithin(DEADLINE_MS))).every(({ kind }) => kind === 'failed')).toBe(
+      true,
+    );
+    expect(calls).toBe(callsBefore);
+    await node.restart();
+    await soon('Redis', async () => (await subject.read('k')).kind === 'miss');
     await subject.redis.close();
   });
 
