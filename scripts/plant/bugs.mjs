@@ -6,6 +6,7 @@
 import { coreBugs } from './core-bugs.mjs';
 import { feedBugs } from './feed-bugs.mjs';
 import { peerBugs } from './peer-bugs.mjs';
+import { policyBugs } from './policy-bugs.mjs';
 import { redisBugs } from './redis-bugs.mjs';
 
-export const bugs = [...coreBugs, ...feedBugs, ...peerBugs, ...redisBugs];
+export const bugs = [...coreBugs, ...feedBugs, ...peerBugs, ...policyBugs, ...redisBugs];

@@ -2,8 +2,11 @@ import type { Clock } from './clock.js';
 import { type Duration, positiveDurationMs } from './duration.js';
 import { CacheError, toError } from './errors.js';
 
-/** Why a level is asked; a level may treat background work with less urgency. */
-export type CallReason = 'read' | 'write' | 'refresh' | 'warm-up' | 'probe';
+/**
+ * Why a level is asked; how patient that makes who asks is decided where the level is guarded. `lease`: to learn whether
+ * somebody else loads what this call is about to load, or has loaded it.
+ */
+export type CallReason = 'read' | 'lease' | 'write' | 'refresh' | 'warm-up' | 'probe';
 
 /** What travels with every request down the ladder. */
 export interface Call {
@@ -37,13 +40,26 @@ export function remainingMs(clock: Clock, call: Call): number {
   return call.deadlineAtMs - clock.monotonicMs();
 }
 
+/** Longest that a wait goes on because its end was noticed late. */
+const LATE_MAX_MS = 20;
+
 /**
  * Waits for `work` no longer than the call allows. The work itself is not stopped: what it does afterwards is nobody's
  * wait any more, and its late rejection is swallowed.
+ *
+ * The end of the wait gets a second look, because timers run before sockets are read: after a pause of this process the
+ * answer may lie there unread, or the question not have been sent. What the timer was late is given back, up to 20 ms.
  * @param name what is waited for, as it appears in the error
+ * @param moreMs asked when the time is over: how much longer to wait, 0 or less for no longer
  * @throws CacheError `deadline` or `aborted`
  */
-export function waitWithin<T>(clock: Clock, call: Call, name: string, work: Promise<T>): Promise<T> {
+export function waitWithin<T>(
+  clock: Clock,
+  call: Call,
+  name: string,
+  work: Promise<T>,
+  moreMs: () => number = noMore,
+): Promise<T> {
   const leftMs = remainingMs(clock, call);
   const signal = call.signal;
   if (leftMs <= 0 || signal?.aborted === true) {
@@ -51,6 +67,8 @@ export function waitWithin<T>(clock: Clock, call: Call, name: string, work: Prom
     return Promise.reject(signal?.aborted === true ? abortedError(name, signal) : deadlineError(name));
   }
   return new Promise<T>((resolve, reject) => {
+    let dueAtMs = call.deadlineAtMs;
+    let lookedAgain = false;
     const settle = () => {
       cancel();
       signal?.removeEventListener('abort', onAbort);
@@ -59,10 +77,24 @@ export function waitWithin<T>(clock: Clock, call: Call, name: string, work: Prom
       settle();
       reject(abortedError(name, signal));
     };
-    const cancel = clock.schedule(leftMs, () => {
+    const onDue = () => {
+      const nowMs = clock.monotonicMs();
+      if (!lookedAgain) {
+        lookedAgain = true;
+        cancel = clock.schedule(Math.min(Math.max(0, nowMs - dueAtMs), LATE_MAX_MS), onDue);
+        return;
+      }
+      const longerMs = moreMs();
+      if (longerMs > 0) {
+        lookedAgain = false;
+        dueAtMs = nowMs + longerMs;
+        cancel = clock.schedule(longerMs, onDue);
+        return;
+      }
       settle();
       reject(deadlineError(name));
-    });
+    };
+    let cancel = clock.schedule(leftMs, onDue);
     signal?.addEventListener('abort', onAbort, { once: true });
     work.then(
       (value) => {
@@ -86,3 +118,7 @@ export function abortedError(name: string, signal: AbortSignal | undefined): Cac
 }
 
 function ignore(): void {}
+
+function noMore(): number {
+  return 0;
+}

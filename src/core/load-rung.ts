@@ -98,7 +98,8 @@ export class LoadRung implements Rung {
     serves: Serves,
   ): Promise<string[]> {
     const { leases, clock } = this.#parts;
-    const answers = await leases.acquire(keys, this.#token, this.#since, sliceCall(clock, call, LEASE_MS));
+    const asking: Call = { ...sliceCall(clock, call, LEASE_MS), reason: 'lease' };
+    const answers = await leases.acquire(keys, this.#token, this.#since, asking);
     const isOurs = (i: number) => !mayWait || (answers[i]?.kind !== 'filled' && answers[i]?.kind !== 'busy');
     const occupied = keys.filter((_, i) => isOccupied(answers[i]));
     const unserved = await this.#look(occupied, call, outcomes, serves);
@@ -123,7 +124,7 @@ export class LoadRung implements Rung {
   /** Reads what others may have filled. @returns the keys for which nothing was found that may be the answer */
   async #look(keys: readonly string[], call: Call, outcomes: Map<string, Outcome>, serves: Serves): Promise<string[]> {
     if (keys.length === 0) return [];
-    const found = await this.#parts.reread(keys, call);
+    const found = await this.#parts.reread(keys, { ...call, reason: 'lease' });
     return keys.filter((key, i) => {
       const outcome = found[i];
       if (outcome?.kind !== 'found' || !this.#entries.isNews(key, outcome.entry) || !serves(key, outcome.entry)) {

@@ -192,7 +192,7 @@ async function openRedis(
   clock: CityClock,
   watch: LevelWatch,
 ): Promise<Redis & { readonly guarded: Tier }> {
-  const guards = watch.guard('distributed');
+  const guards = watch.guard('distributed', 'redis', config.timeout);
   const redis = await createRedis({
     nodes: config.nodes,
     prefix: config.prefix,
@@ -203,11 +203,12 @@ async function openRedis(
     chance: systemChance,
     onTime: (server, sentAtMs, serverMs) => clock.learn(server, sentAtMs, serverMs),
     onError: (error) => watch.tell('distributed', error),
+    onConnected: (shard) => guards.connected(shard),
     onGone: (shard) => {
       guards.forget(shard);
       clock.forget(shard);
     },
-    guard: { run: (shard, _call, work) => guards.run(shard, work) },
+    guard: guards,
   });
   watch.follow('distributed', () => redis.health().map(({ shard, ok }) => ({ address: shard, ok })));
   const slices = { readMs: config.timeout, writeMs: config.timeout };
@@ -256,7 +257,7 @@ async function openPeers(
     chance: systemChance,
     hlc,
     floors,
-    guard: watch.guard('peer'),
+    guard: watch.guard('peer', 'peer', config.timeout),
     onError: (error) => {
       watch.tell('peer', error);
       // That a peer cannot be reached is no mistake.

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.js';
 import type { Emitter } from '../core/emitter.js';
 import type { Level } from '../core/outcome.js';
 import { BREAKER_PROFILE } from '../policy/breaker.js';
-import { GuardSet } from '../policy/guard.js';
+import { GuardSet } from '../policy/guard-set.js';
 
 /** How the levels are. */
 export interface Health {
@@ -39,12 +39,17 @@ export class LevelWatch {
     this.#events = events;
   }
 
-  /** The breakers for the parts of a level; a change of one is told by the `level-changed` event. */
-  guard(level: Level): GuardSet {
-    const guards = new GuardSet(this.#clock, BREAKER_PROFILE, (part, out, error) => {
+  /**
+   * The guards of the parts of a level; that one goes out or is back is told by the `level-changed` event.
+   * @param noun what a part is, as errors call it
+   * @param maxMs the longest wait for a part
+   */
+  guard(level: Level, noun: string, maxMs: number): GuardSet {
+    const onChange = (part: string, out: boolean, error: Error | undefined) => {
       const detail = out ? `${part} does not answer: ${error?.message ?? 'no reason known'}` : `${part} answers again`;
       this.#events.emit('level-changed', { level, state: this.stateOf(level), detail });
-    });
+    };
+    const guards = new GuardSet({ clock: this.#clock, noun, breaker: BREAKER_PROFILE, maxMs, onChange });
     this.#guards.set(level, guards);
     return guards;
   }

@@ -17,6 +17,8 @@ import type { WireWrite } from './wire.js';
 export interface HttpTransportOptions {
   readonly clock: Clock;
   readonly secret: string;
+  /** Told of every reply, whatever it says and whoever waits for it. */
+  readonly onReply?: (address: string) => void;
   /** Told when a peer could not be reached at all, or took too long, whoever asked. */
   readonly onUnreachable?: (address: string) => void;
   /** Of the placement by which this node finds owners. */
@@ -181,6 +183,7 @@ class HttpPeer {
       if (!(error instanceof CacheError)) this.#options.onUnreachable?.(this.#address);
       throw unreachable(this.#address, error);
     }
+    this.#options.onReply?.(this.#address);
     if (reply.status !== 200) throw refusal(this.#address, reply);
     return reply;
   }

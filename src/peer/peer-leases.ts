@@ -173,7 +173,7 @@ export class PeerLeases implements LeaseOffice, LeaseCounter {
     if (owner === owners.self) return questions.map((question) => this.answer(question));
     if (!isMember(address)) return [];
     try {
-      return await guard.run(address, async () => {
+      return await guard.run(address, call, async () => {
         const outcomes = await transport.lease(address, questions, call);
         const [first] = outcomes;
         if (first?.kind === 'failed' && outcomes.every(({ kind }) => kind === 'failed')) throw first.error;

@@ -42,7 +42,7 @@ beforeEach(() => {
   writes = new Map();
   asked = [];
   sent = [];
-  guard = { run: (_address, work) => work(), forget() {} };
+  guard = { run: (_address, _call, work) => work(), heard() {}, forget() {} };
 });
 
 function tier(): PeerTier {
@@ -200,7 +200,7 @@ describe('a read of the peer level', () => {
   });
 
   it('is skipped for a peer whose guard does not let it through', async () => {
-    guard = { run: (address) => Promise.reject(new CacheError('breaker-open', address)), forget() {} };
+    guard = { run: (address) => Promise.reject(new CacheError('breaker-open', address)), heard() {}, forget() {} };
     expect(await read()).toBe('breaker-open');
     expect(asked).toEqual([]);
   });
@@ -208,7 +208,7 @@ describe('a read of the peer level', () => {
   it('lets the guard of a peer know when all of a call failed, and only then', async () => {
     const seen: string[] = [];
     guard = {
-      async run(address, work) {
+      async run(address, _call, work) {
         try {
           const result = await work();
           seen.push(`${address} well`);
@@ -218,6 +218,7 @@ describe('a read of the peer level', () => {
           throw thrown;
         }
       },
+      heard() {},
       forget() {},
     };
     reads.set(one.address, FAILED);

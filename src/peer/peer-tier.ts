@@ -12,9 +12,15 @@ import type { PeerStore } from './peer-store.js';
 import type { PeerTransport } from './transport.js';
 import type { WireWrite } from './wire.js';
 
-/** Protection around one peer, by its address. May reject with `breaker-open` or `overloaded` without doing the work. */
+/**
+ * Protection around one peer, by its address. May reject with `breaker-open` or `overloaded` without doing the work, and
+ * with `deadline` before the call says so.
+ */
 export interface PeerGuard {
-  run<T>(address: string, work: () => Promise<T>): Promise<T>;
+  /** @param keys how many the work asks for; 1 when left out */
+  run<T>(address: string, call: Call, work: () => Promise<T>, keys?: number): Promise<T>;
+  /** The peer answered a request, whoever waits for that. */
+  heard(address: string): void;
   /** The peer left. */
   forget(address: string): void;
 }
@@ -156,7 +162,7 @@ export class PeerTier implements Tier {
 
   #readFrom({ address }: Member, keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
     const { transport } = this.#parts;
-    return this.#guarded(address, keys.length, () => transport.read(address, keys, call));
+    return this.#guarded(address, keys.length, call, () => transport.read(address, keys, call));
   }
 
   #writeTo(
@@ -166,22 +172,24 @@ export class PeerTier implements Tier {
     call: Call,
   ): Promise<readonly WriteOutcome[]> {
     const writes = places.map((place) => encoded[place] as WireWrite);
-    return this.#guarded(address, writes.length, () => this.#parts.transport.write(address, writes, call));
+    return this.#guarded(address, writes.length, call, () => this.#parts.transport.write(address, writes, call));
   }
 
   /** The outcomes of some work with a peer, never a rejection. When all of it failed, the guard gets to know. */
   async #guarded<O extends { readonly kind: string }>(
     address: string,
     count: number,
+    call: Call,
     work: () => Promise<readonly O[]>,
   ): Promise<readonly (O | Unanswered)[]> {
+    const asked = async () => {
+      const outcomes = await work();
+      const first = outcomes[0];
+      if (isFailed(first) && outcomes.every(isFailed)) throw first.error;
+      return outcomes;
+    };
     try {
-      return await this.#parts.guard.run(address, async () => {
-        const outcomes = await work();
-        const first = outcomes[0];
-        if (isFailed(first) && outcomes.every(isFailed)) throw first.error;
-        return outcomes;
-      });
+      return await this.#parts.guard.run(address, call, asked, count);
     } catch (thrown) {
       const answer = unanswered(toError(thrown));
       return new Array<Unanswered>(count).fill(answer);

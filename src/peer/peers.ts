@@ -84,7 +84,7 @@ export interface Peers {
 const REPLICAS = 2;
 const STORE_BYTES = 512 * 1_048_576;
 const ANSWER_MS = 500;
-const NO_GUARD: PeerGuard = { run: (_address, work) => work(), forget() {} };
+const NO_GUARD: PeerGuard = { run: (_address, _call, work) => work(), heard() {}, forget() {} };
 /** What a header may carry; anything else would have to be quoted. */
 const SECRET_FORM = /^[\x21-\x7e]+$/;
 
@@ -115,6 +115,7 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
   const transport = new HttpPeerTransport({
     clock,
     secret,
+    onReply: (peer) => guard.heard(peer),
     onUnreachable: (peer) => void driver.handle({ kind: 'unreachable', address: peer }),
     epoch: () => cluster.epoch,
     onEpoch: (peer) => void driver.learnFrom(peer),

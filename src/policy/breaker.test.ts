@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { admit, afterFailure, afterNothing, afterSuccess, BREAKER_CLOSED, type BreakerState } from './breaker.js';
+import {
+  admit,
+  afterFailure,
+  afterNothing,
+  afterSilence,
+  afterSuccess,
+  BREAKER_CLOSED,
+  type BreakerState,
+} from './breaker.js';
 
 const profile = { failures: 3, openMs: 500, openMaxMs: 2_000 };
 const closed = (failures: number): BreakerState => ({ kind: 'closed', failures });
@@ -24,6 +32,15 @@ describe('a breaker', () => {
     ['half-open opens for no longer than the longest', halfOpen(1_500), open(3_000, 2_000)],
   ])('after a failure, %s', (_, state, then) => {
     expect(afterFailure(state, 1_000, profile)).toEqual(then);
+  });
+
+  it.each<[string, BreakerState, BreakerState]>([
+    ['closed opens', closed(0), open(1_500, 500)],
+    ['open stays as it is', open(1_200, 1_000), open(1_200, 1_000)],
+    ['half-open opens for twice as long', halfOpen(500), open(2_000, 1_000)],
+    ['half-open opens for no longer than the longest', halfOpen(1_500), open(3_000, 2_000)],
+  ])('after a silence, %s', (_, state, then) => {
+    expect(afterSilence(state, 1_000, profile)).toEqual(then);
   });
 
   it('after a success is closed, with nothing counted', () => {

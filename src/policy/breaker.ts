@@ -1,6 +1,6 @@
 /** How a breaker behaves. */
 export interface BreakerProfile {
-  /** Failures in a row that open it. */
+  /** Failures in a row that open it, of those that come before the wait is over. */
   readonly failures: number;
   /** How long it stays open the first time, in ms; doubles with every probe that fails. */
   readonly openMs: number;
@@ -8,8 +8,9 @@ export interface BreakerProfile {
 }
 
 /**
- * Five failures: a single lost packet or a collection pause opens nothing, while a dead shard costs five deadlines and
- * not fifty. Half a second: a fail-over takes two, so a shard that came back is used again within a probe or two.
+ * Five failures: a single refusal opens nothing, and errors that come fast cost little. (Silence costs a wait each time,
+ * and opens it at once.) Half a second: a fail-over takes two, so a shard that came back is used again within a probe
+ * or two.
  */
 export const BREAKER_PROFILE: BreakerProfile = Object.freeze({ failures: 5, openMs: 500, openMaxMs: 4_000 });
 
@@ -43,6 +44,20 @@ export function afterFailure(state: BreakerState, nowMs: number, profile: Breake
       const failures = state.failures + 1;
       return failures < profile.failures ? { kind: 'closed', failures } : opened(nowMs, profile.openMs);
     }
+    case 'half-open':
+    case 'open':
+      return afterSilence(state, nowMs, profile);
+  }
+}
+
+/**
+ * The state after a wait that ended with nothing answered, to anybody, since it began: one is enough, because whoever asks
+ * next would wait as long. The first answer, were it a late one, closes it (`afterSuccess`).
+ */
+export function afterSilence(state: BreakerState, nowMs: number, profile: BreakerProfile): BreakerState {
+  switch (state.kind) {
+    case 'closed':
+      return opened(nowMs, profile.openMs);
     case 'half-open':
       return opened(nowMs, Math.min(state.openMs * 2, profile.openMaxMs));
     case 'open':

@@ -65,7 +65,7 @@ export class RedisTier implements Tier {
     const batches = batchByPartition(layout, keys, READ_KEYS_MAX, !connections.isCluster);
     const questions = batches.map(({ partition: { slot }, at }): Question<readonly unknown[]> => {
       const some = at.map((one) => this.#entryKey(keys[one] as string));
-      return { slot, ask: () => this.#getMany(slot, some, call) };
+      return { slot, keys: some.length, ask: () => this.#getMany(slot, some, call) };
     });
     const answers = await calls.askAll(questions, call);
     const nowMs = clock.wallMs();
@@ -83,7 +83,7 @@ export class RedisTier implements Tier {
     const batches = batchByPartition(this.#options.layout, keys, SCRIPT_KEYS_MAX);
     const questions = batches.map(({ partition, at }): Question<readonly unknown[]> => {
       const some = at.map((one) => writes[one] as Write);
-      return { slot: partition.slot, ask: () => this.#put(partition, some, call) };
+      return { slot: partition.slot, keys: some.length, ask: () => this.#put(partition, some, call) };
     });
     const answers = await this.#options.calls.askAll(questions, call);
     return this.#inOrder(writes.length, batches, answers, toWriteOutcome);

@@ -12,7 +12,7 @@ import { RedisLeases } from './redis-leases.js';
 import type { RedisAccess } from './redis-link.js';
 import { RedisTier } from './redis-tier.js';
 import { ShardCalls } from './shard-calls.js';
-import { NO_GUARD, type ShardGuard } from './shard-guard.js';
+import { deadlinesOnly, type ShardGuard } from './shard-guard.js';
 
 export interface RedisOptions extends RedisAccess {
   /** `host:port` of a single Redis, or of nodes of one cluster: one is enough, several are safer. */
@@ -21,12 +21,14 @@ export interface RedisOptions extends RedisAccess {
   readonly prefix?: string | undefined;
   readonly clock: Clock;
   readonly chance: Chance;
-  /** Stands around every call to a shard. Default: nothing does. */
+  /** Stands around every call to a shard. Default: nothing but the deadline of the call. */
   readonly guard?: ShardGuard | undefined;
   /** A primary told its time: `serverMs` since the epoch, between the monotonic instant `sentAtMs` and now. */
   readonly onTime?: ((server: string, sentAtMs: number, serverMs: number) => void) | undefined;
   /** A node was lost or answered with an error; it is being tried again. */
   readonly onError?: ((error: Error, shard: string) => void) | undefined;
+  /** A node has greeted a new connection: what is held against it (a breaker) no longer counts. */
+  readonly onConnected?: ((shard: string) => void) | undefined;
   /** A node is no primary any more: whatever is kept about it (a breaker) can be forgotten. */
   readonly onGone?: ((shard: string) => void) | undefined;
   /** How often the sequences are compared, in ms; bounds how long a lost message goes unnoticed. Default 400. */
@@ -71,13 +73,14 @@ export async function createRedis(options: RedisOptions): Promise<Redis> {
   const layout = new KeyLayout(options.prefix ?? DEFAULT_PREFIX);
   const access: RedisAccess = { username, password, tls };
   const onError = options.onError ?? (() => {});
+  const onConnected = options.onConnected ?? (() => {});
   const graves = new GraveBound();
   const onGone = (shard: string): void => {
     graves.forget(shard);
     options.onGone?.(shard);
   };
-  const connections = new RedisConnections({ nodes, access, clock, chance, onError, onGone });
-  const calls = new ShardCalls(connections, clock, options.guard ?? NO_GUARD);
+  const connections = new RedisConnections({ nodes, access, clock, chance, onError, onConnected, onGone });
+  const calls = new ShardCalls(connections, clock, options.guard ?? deadlinesOnly(clock));
   const onTime = options.onTime ?? (() => {});
   const probeIntervalMs = options.probeIntervalMs ?? DEFAULT_PROBE_INTERVAL_MS;
   const leases = new RedisLeases({ connections, calls, layout, clock, chance });

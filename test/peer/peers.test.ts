@@ -209,12 +209,13 @@ describe('three peers', () => {
       seeds: [second.peers.address],
       replicas: 1,
       guard: {
-        run(address, work) {
+        run(address, _call, work) {
           called.push(address);
           return address === second.peers.address
             ? Promise.reject(new CacheError('breaker-open', `${address} is not asked`))
             : work();
         },
+        heard() {},
         forget() {},
       },
     });
