@@ -65,9 +65,18 @@ async function playOne(
 }
 
 async function play(options: Options, args: readonly string[]): Promise<Report> {
-  const command = ['npm run coherence', ...(args.length > 0 ? ['--'] : []), ...args].join(' ');
   const at = new Date().toISOString();
-  return { machine: machineOf(), command, at, rows: await playAll(options) };
+  return { machine: machineOf(), command: commandOf(args), at, rows: await playAll(options) };
+}
+
+/** What to type to have it again; where it was written to is nobody's concern. */
+function commandOf(args: readonly string[]): string {
+  const kept = args.filter((arg, i) => !isOutput(arg) && (!isOutput(args[i - 1] ?? '') || args[i - 1]?.includes('=')));
+  return ['npm run coherence', ...(kept.length > 0 ? ['--'] : []), ...kept].join(' ');
+}
+
+function isOutput(arg: string): boolean {
+  return /^--(json|markdown)(=|$)/.test(arg);
 }
 
 function readReport(file: string): Report {
