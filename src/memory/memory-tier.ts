@@ -11,6 +11,7 @@ import { compareVersions } from '../core/version.js';
 import { filledOf } from './entry-columns.js';
 import type { EvictionPolicy } from './eviction.js';
 import { type KeptPayload, keepPayload, payloadOf } from './payload.js';
+import type { SlotRows } from './slot-rows.js';
 import { COPIED, FREE, NO_STAMP, NOTHING, type Page, READ_ONCE, SHARED, Slots, UNREAD } from './slots.js';
 
 /**
@@ -104,14 +105,14 @@ export class MemoryTier implements LocalTier {
     const page = this.#slots.pageOf(slot);
     const at = Slots.placeOf(slot);
     const nowMs = this.#clock.monotonicMs();
+    const { rows } = page;
     let value = page.values[at];
-    if (!this.#isTrusted(page, at, nowMs)) return NOT_HERE;
-    if (nowMs >= (page.freshUntilMs[at] as number) || page.stamps[at] !== this.#stamp()) {
+    if (!this.#isTrusted(rows, at, nowMs)) return NOT_HERE;
+    if (nowMs >= rows.freshUntilMs(at) || rows.stamp(at) !== this.#stamp()) {
       value = this.#readChecked(slot, page, at, nowMs);
       if (value === NOT_HERE) return NOT_HERE;
     }
-    page.usedAtMs[at] = nowMs;
-    page.uses[at] = (page.uses[at] as number) + 1;
+    rows.use(at, nowMs);
     this.#eviction.onHit(slot);
     return value;
   }
@@ -128,15 +129,15 @@ export class MemoryTier implements LocalTier {
     }
     const aheadMs = this.#wallAheadMs(nowMs);
     const known = {
-      entry: page.entries.read(at, NO_PAYLOAD, Math.round((page.freshUntilMs[at] as number) + aheadMs)),
-      lastAccessedMs: Math.round((page.usedAtMs[at] as number) + aheadMs),
-      accessCount: page.uses[at] as number,
-      heldSinceMs: Math.round((page.heldSinceMs[at] as number) + aheadMs),
-      trusted: this.#isTrusted(page, at, nowMs) && !this.#isDoubted(page, at),
+      entry: page.entries.read(at, NO_PAYLOAD, Math.round(page.rows.freshUntilMs(at) + aheadMs)),
+      lastAccessedMs: Math.round(nowMs - page.rows.unusedForMs(at, nowMs) + aheadMs),
+      accessCount: page.rows.uses(at),
+      heldSinceMs: Math.round(nowMs - page.rows.heldForMs(at, nowMs) + aheadMs),
+      trusted: this.#isTrusted(page.rows, at, nowMs) && !this.#isDoubted(page, at),
       sizeBytes: page.sizesBytes[at] as number,
     };
     const held = page.values[at];
-    if (isDecoded(page.contents[at] as number)) return { ...known, value: held };
+    if (isDecoded(page.rows.content(at))) return { ...known, value: held };
     // Whoever wants to know of an entry seldom wants its value, and decoding costs more than all the rest.
     const open = () => this.#decode(held as KeptPayload, 'one')?.value;
     return {
@@ -196,44 +197,42 @@ export class MemoryTier implements LocalTier {
       this.#remove(slot);
       return NOT_HERE;
     }
-    if (nowMs >= (page.freshUntilMs[at] as number) || page.entries.kind(at) === 'tombstone') return NOT_HERE;
+    if (nowMs >= page.rows.freshUntilMs(at) || page.entries.kind(at) === 'tombstone') return NOT_HERE;
     if (this.#isDoubted(page, at)) return NOT_HERE;
     const value = this.#open(slot, page, at);
-    if (value !== NOT_HERE && isDecoded(page.contents[at] as number)) page.stamps[at] = this.#stamp();
+    if (value !== NOT_HERE && isDecoded(page.rows.content(at))) page.rows.setStamp(at, this.#stamp());
     return value;
   }
 
   /** Whether the feed vouches for what is held, and it has not been held for longer than it may. */
-  #isTrusted(page: Page, at: number, nowMs: number): boolean {
-    return (
-      nowMs < (this.#trustedUntilMs[page.partitions[at] as number] as number) &&
-      nowMs < (page.heldSinceMs[at] as number) + this.#holdMaxMs
-    );
+  #isTrusted(rows: SlotRows, at: number, nowMs: number): boolean {
+    return nowMs < (this.#trustedUntilMs[rows.partition(at)] as number) && rows.heldForMs(at, nowMs) < this.#holdMaxMs;
   }
 
   /** Whether its partition was doubted since it came or was confirmed. */
   #isDoubted(page: Page, at: number): boolean {
-    return (this.#doubtedAt[page.partitions[at] as number] as number) > (page.doubtsBefore[at] as number);
+    return (this.#doubtedAt[page.rows.partition(at)] as number) > page.rows.doubtsBefore(at);
   }
 
   #trust(page: Page, at: number, nowMs: number): void {
-    page.heldSinceMs[at] = nowMs;
-    page.doubtsBefore[at] = this.#doubts;
+    page.rows.setHeld(at, nowMs, this.#doubts);
   }
 
   /** Not dead, not below a floor. */
   #isAlive(page: Page, at: number, nowMs: number): boolean {
     if (this.#isDead(page, at, nowMs)) return false;
-    return page.stamps[at] === this.#stamp() || this.#floors.passes(page.keys[at] as string, page.entries.filled(at));
+    return (
+      page.rows.stamp(at) === this.#stamp() || this.#floors.passes(page.keys[at] as string, page.entries.filled(at))
+    );
   }
 
   #isDead(page: Page, at: number, nowMs: number): boolean {
-    return nowMs >= (page.freshUntilMs[at] as number) + page.entries.staleMs(at);
+    return nowMs >= page.rows.freshUntilMs(at) + page.entries.staleMs(at);
   }
 
   /** The value of an entry that is alive; `NOT_HERE` when its bytes cannot be read, and then it is forgotten. */
   #open(slot: number, page: Page, at: number): unknown {
-    const content = page.contents[at] as number;
+    const content = page.rows.content(at);
     if (isDecoded(content)) return page.values[at];
     // The first reader may be the only one: protecting the value can wait for the second.
     const decoded = this.#decode(page.values[at] as KeptPayload, content === READ_ONCE ? 'many' : 'one');
@@ -243,9 +242,9 @@ export class MemoryTier implements LocalTier {
     }
     if (decoded.frozen) {
       page.values[at] = decoded.value;
-      page.contents[at] = SHARED;
+      page.rows.setContent(at, SHARED);
     } else {
-      page.contents[at] = content === UNREAD ? READ_ONCE : COPIED;
+      page.rows.setContent(at, content === UNREAD ? READ_ONCE : COPIED);
     }
     return decoded.value;
   }
@@ -269,7 +268,7 @@ export class MemoryTier implements LocalTier {
   #entryAt(slot: number, nowMs: number): Entry {
     const page = this.#slots.pageOf(slot);
     const at = Slots.placeOf(slot);
-    return page.entries.read(at, HELD, (page.freshUntilMs[at] as number) + this.#wallAheadMs(nowMs));
+    return page.entries.read(at, HELD, page.rows.freshUntilMs(at) + this.#wallAheadMs(nowMs));
   }
 
   /** Makes `entry` what is kept of `key`, if there is room and use for it. */
@@ -290,13 +289,13 @@ export class MemoryTier implements LocalTier {
       page.sizesBytes[at] = sizeBytes;
       this.#eviction.onResize(slot, this.#weightOf(sizeBytes));
     }
-    page.freshUntilMs[at] = freshUntilMs;
-    page.stamps[at] = NO_STAMP;
+    page.rows.setFreshUntilMs(at, freshUntilMs);
+    page.rows.setStamp(at, NO_STAMP);
     page.entries.write(at, entry);
     if (isConfirmed) this.#trust(page, at, nowMs);
     if (entry.payload !== HELD) {
       page.values[at] = entry.kind === 'value' ? keepPayload(entry.payload) : undefined;
-      page.contents[at] = entry.kind === 'value' ? UNREAD : NOTHING;
+      page.rows.setContent(at, entry.kind === 'value' ? UNREAD : NOTHING);
     }
     if (!this.#makeRoom(0)) this.#remove(slot);
   }
@@ -327,9 +326,7 @@ export class MemoryTier implements LocalTier {
     page.keys[at] = key;
     this.#bytes += sizeBytes;
     page.sizesBytes[at] = sizeBytes;
-    page.partitions[at] = hash & (PARTITIONS - 1);
-    page.uses[at] = 0;
-    page.usedAtMs[at] = nowMs;
+    page.rows.begin(at, hash & (PARTITIONS - 1), nowMs);
     this.#index.set(key, slot);
     this.#eviction.onInsert(slot, hash, this.#weightOf(sizeBytes));
     return slot;
@@ -359,7 +356,7 @@ export class MemoryTier implements LocalTier {
       const slot = this.#sweptTo++;
       const page = this.#slots.pageOf(slot);
       const at = Slots.placeOf(slot);
-      if (page.contents[at] !== FREE && this.#isDead(page, at, nowMs)) this.#remove(slot);
+      if (page.rows.content(at) !== FREE && this.#isDead(page, at, nowMs)) this.#remove(slot);
     }
   }
 

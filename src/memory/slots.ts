@@ -1,4 +1,5 @@
 import { EntryColumns } from './entry-columns.js';
+import { SlotRows } from './slot-rows.js';
 
 const PAGE_BITS = 12;
 const PAGE_SLOTS = 1 << PAGE_BITS;
@@ -26,34 +27,15 @@ export const NO_STAMP = 0;
 export class Page {
   readonly keys: string[];
   readonly values: unknown[];
-  readonly contents: Uint8Array;
-  /** The state of the world (floors and doubts) under which `values` was last found fit to be handed out as it is. */
-  readonly stamps: Uint32Array;
-  /** Monotonic ms. */
-  readonly freshUntilMs: Float64Array;
-  /** Monotonic ms. */
-  readonly usedAtMs: Float64Array;
-  readonly uses: Uint32Array;
-  /** Monotonic ms. */
-  readonly heldSinceMs: Float64Array;
+  readonly rows: SlotRows;
   readonly sizesBytes: Uint32Array;
-  readonly partitions: Uint8Array;
-  /** How many doubts had been raised when the entry came or was confirmed. */
-  readonly doubtsBefore: Uint32Array;
   readonly entries: EntryColumns;
 
   constructor(slots: number) {
     this.keys = new Array<string>(slots).fill('');
     this.values = new Array<unknown>(slots).fill(undefined);
-    this.contents = new Uint8Array(slots);
-    this.stamps = new Uint32Array(slots);
-    this.freshUntilMs = new Float64Array(slots);
-    this.usedAtMs = new Float64Array(slots);
-    this.uses = new Uint32Array(slots);
-    this.heldSinceMs = new Float64Array(slots);
+    this.rows = new SlotRows(slots);
     this.sizesBytes = new Uint32Array(slots);
-    this.partitions = new Uint8Array(slots);
-    this.doubtsBefore = new Uint32Array(slots);
     this.entries = new EntryColumns(slots);
   }
 }
@@ -115,7 +97,7 @@ export class Slots {
     const at = Slots.placeOf(slot);
     page.keys[at] = '';
     page.values[at] = undefined;
-    page.contents[at] = FREE;
+    page.rows.setContent(at, FREE);
     page.entries.release(at);
     page.sizesBytes[at] = this.#freeSlot + 1;
     this.#freeSlot = slot;
