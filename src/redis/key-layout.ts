@@ -1,5 +1,5 @@
 import { CacheError } from '../core/errors.js';
-import { PARTITIONS } from '../core/key.js';
+import { PARTITIONS, partitionOf } from '../core/key.js';
 import { slotOf } from './slot-table.js';
 
 export const DEFAULT_PREFIX = 'fleetflow:';
@@ -31,7 +31,13 @@ export interface PartitionKeys extends Stream {
 export interface FloorKeys extends Stream {
   /** Field `scope|subject`, value HLC in hex. Never expires. */
   readonly hashKey: string;
+  /** Up to which position of the stream Redis has been walked through for what lies below. Never expires. */
+  readonly walkedKey: string;
+  /** Id of the walk under way, or of the last one as long as no other may begin. */
+  readonly walkLockKey: string;
 }
+
+const ENTRY = /^\{(\d{1,3})\}:(.*)$/s;
 
 /**
  * Where everything lies in Redis. An entry is `<prefix>{<partition>}:<key>`; what is ours follows the tag with `!`
@@ -42,6 +48,9 @@ export class KeyLayout {
   readonly floors: FloorKeys;
   /** Sorted set: until when the nodes of the city are there, by address. */
   readonly nodes: { readonly slot: number; readonly key: string };
+  /** Glob of Redis that every entry matches, and little else. */
+  readonly entryPattern: string;
+  readonly #prefix: string;
 
   /** @throws CacheError `invalid-config` for a prefix with braces, which would make a hash tag of its own. */
   constructor(prefix: string) {
@@ -67,9 +76,23 @@ export class KeyLayout {
       };
     });
     const tag = `${prefix}{floors}`;
-    this.floors = { ...streamAt(tag), hashKey: `${tag}!floors` };
+    this.floors = {
+      ...streamAt(tag),
+      hashKey: `${tag}!floors`,
+      walkedKey: `${tag}!walked`,
+      walkLockKey: `${tag}!walk-lock`,
+    };
     const nodes = `${prefix}{nodes}`;
     this.nodes = { slot: slotOf(nodes), key: `${nodes}!there` };
+    this.#prefix = prefix;
+    this.entryPattern = `${prefix.replace(/[\\*?[\]^]/g, '\\$&')}{*}:*`;
+  }
+
+  /** The key of the entry that is kept under a key of Redis; undefined for what is none. */
+  keyOf(stored: string): string | undefined {
+    if (!stored.startsWith(this.#prefix)) return undefined;
+    const [, partition, key] = ENTRY.exec(stored.slice(this.#prefix.length)) ?? [];
+    return key !== undefined && partitionOf(key) === Number(partition) ? key : undefined;
   }
 }
 

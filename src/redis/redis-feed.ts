@@ -31,6 +31,8 @@ export interface RedisFeedOptions {
   onLeaseEnd(key: string): void;
   /** Ends of leases in a partition may have gone by unheard. */
   onLeaseGap(partition: number): void;
+  /** A floor is known that was not. */
+  onFloor(): void;
 }
 
 /** The floors follow the partitions among the streams. */
@@ -63,6 +65,11 @@ export class RedisFeed implements Feed {
   /** Whether the floors have been read. Before that, nothing that is read from Redis may be served. */
   get floorsLoaded(): boolean {
     return this.#floorsLoaded;
+  }
+
+  /** What is known of the floors. */
+  get floors(): Pick<Floors, 'passes'> {
+    return this.#floors;
   }
 
   listen(onChange: (change: Change) => void): void {
@@ -168,7 +175,9 @@ export class RedisFeed implements Feed {
   /** @returns whether it is news */
   #note(floor: Floor): boolean {
     try {
-      return this.#floors.raise(floor);
+      const isNews = this.#floors.raise(floor);
+      if (isNews) this.#options.onFloor();
+      return isNews;
     } catch (thrown) {
       this.#options.onError(toError(thrown), 'floors');
       return false;

@@ -7,6 +7,7 @@ import { RedisConnections } from './connections.js';
 import { evictsAnything, GraveBound } from './grave-bound.js';
 import { DEFAULT_PREFIX, KeyLayout } from './key-layout.js';
 import { RedisNodeRegistry } from './node-registry.js';
+import { Reclaim } from './reclaim.js';
 import { RedisFeed } from './redis-feed.js';
 import { RedisLeases } from './redis-leases.js';
 import type { RedisAccess } from './redis-link.js';
@@ -107,8 +108,12 @@ export async function createRedis(options: RedisOptions): Promise<Redis> {
     onError,
     onLeaseEnd: (key) => leases.ended(key),
     onLeaseGap: (partition) => leases.lost(partition),
+    onFloor: () => reclaim.floorRaised(),
   });
+  const { floors } = feed;
+  const reclaim = new Reclaim({ connections, calls, layout, clock, chance, floors, onError });
   const close = async (): Promise<void> => {
+    reclaim.stop();
     await Promise.all([feed.stop(), connections.close()]);
     leases.lost();
   };
