@@ -212,7 +212,7 @@ describe('a part that does not answer', () => {
     lost.answer();
     await clock.advanceSettled(0);
     const next = ask();
-    await clock.advanceSettled(80);
+    await clock.advanceSettled(USUAL_MS + 5);
     next.answer();
     expect(await next.end()).toBe('fine');
   });

@@ -11,26 +11,26 @@ const SLACK_MIN_MS = 50;
 const PER_KEY_MS = 0.25;
 
 /**
- * How long a part takes to answer, smoothed, and how far it strays from that: from these follows how long its next answer
- * is worth waiting for. (Jacobson and Karels, "Congestion avoidance and control", 1988, with the gains 1/8 and 1/4 and
- * four deviations as in RFC 6298, where the slack is the granularity of the clock.) Answers that come after the wait count
- * too, so a part that gets slow is waited for longer the next time, and one that was slow is forgiven after some quick ones.
+ * How long a part takes to answer, smoothed, and how much later than that it may come: from these follows how long its next
+ * answer is worth waiting for. (Jacobson and Karels, "Congestion avoidance and control", 1988, with four deviations as in
+ * RFC 6298, where the slack is the granularity of the clock.)
+ *
+ * It differs in two ways. An early answer makes no wait longer (as in Eifel: Ludwig and Katz, 2000) and is believed at once,
+ * because the first answers over a connection are often the slowest. And a late one counts for half as much (gain 1/8 for
+ * 1/4): a single one is more often a pause of a machine than the beginning of anything. Answers that come after the wait
+ * count too, so a part that gets slow is waited for longer the next times.
  */
 export class Latency {
-  #smoothedMs: number | undefined;
-  #deviationMs = 0;
+  #hasAnswered = false;
+  #smoothedMs = 0;
+  #latenessMs = 0;
 
   /** An answer took so long. */
   note(tookMs: number): void {
-    if (this.#smoothedMs === undefined) {
-      this.#smoothedMs = tookMs;
-      // Not half of it as in the RFC: the first answer is often the slowest, and here it is a wait that is too long that harms.
-      this.#deviationMs = tookMs / 4;
-      return;
-    }
-    const error = tookMs - this.#smoothedMs;
-    this.#smoothedMs += error / 8;
-    this.#deviationMs += (Math.abs(error) - this.#deviationMs) / 4;
+    this.#hasAnswered = true;
+    const laterMs = tookMs - this.#smoothedMs;
+    this.#smoothedMs += laterMs / (laterMs > 0 ? 8 : 2);
+    this.#latenessMs += (Math.max(0, laterMs) - this.#latenessMs) / 8;
   }
 
   /**
@@ -39,10 +39,9 @@ export class Latency {
    */
   waitMs(maxMs: number, keys: number): number {
     const slackMs = Math.max(SLACK_MIN_MS, maxMs * SLACK_SHARE);
-    const usualMs =
-      this.#smoothedMs === undefined
-        ? Math.max(SLACK_MIN_MS, maxMs * FIRST_SHARE)
-        : this.#smoothedMs + Math.max(slackMs, 4 * this.#deviationMs);
+    const usualMs = this.#hasAnswered
+      ? this.#smoothedMs + Math.max(slackMs, 4 * this.#latenessMs)
+      : Math.max(SLACK_MIN_MS, maxMs * FIRST_SHARE);
     return Math.min(maxMs, usualMs + (keys - 1) * PER_KEY_MS);
   }
 }
