@@ -57,7 +57,7 @@ export const feedBugs = [
     id: 'feed-lease-unchecked',
     what: 'memory serves copies that the feed does not vouch for any more',
     file: 'src/memory/memory-tier.ts',
-    find: 'nowMs < (this.#trustedUntilMs[page.partitions[at] as number] as number) &&',
+    find: 'nowMs < (this.#trustedUntilMs[rows.partition(at)] as number) && ',
     replace: '',
     tests: [memory],
   },

@@ -1,22 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { memoryTier } from '../../test/memory/memory-tier-harness.js';
 import { NOT_HERE } from '../core/local.js';
+import { decodedBytes } from './decoded-size.js';
 import { ENTRY_OVERHEAD_BYTES } from './memory-tier.js';
 import { NO_EVICTION } from './no-eviction.js';
 
-const size = (key: string, text: string) => ENTRY_OVERHEAD_BYTES + key.length + 2 * (text.length + 2);
+const size = (key: string, text: string) => ENTRY_OVERHEAD_BYTES + key.length + text.length + 2;
 
 describe('the budget of a MemoryTier', () => {
-  it('counts keys in UTF-8, payloads twice, tags and an overhead each', () => {
+  it('counts keys in UTF-8, payloads, tags and an overhead each', () => {
     const { tier, entry, deleted } = memoryTier();
     tier.put('कुंजी', entry('abc'), 'set');
-    expect(tier.sizeBytes).toBe(ENTRY_OVERHEAD_BYTES + 15 + 2 * 5);
+    expect(tier.sizeBytes).toBe(ENTRY_OVERHEAD_BYTES + 15 + 5);
     tier.put('कुंजी', entry('abcdef', 2_000), 'set');
-    expect(tier.sizeBytes).toBe(ENTRY_OVERHEAD_BYTES + 15 + 2 * 8);
+    expect(tier.sizeBytes).toBe(ENTRY_OVERHEAD_BYTES + 15 + 8);
     tier.put('कुंजी', deleted(9_000), 'set');
     expect(tier.sizeBytes).toBe(ENTRY_OVERHEAD_BYTES + 15);
     tier.put('t', entry('', 1, { tags: ['one', 'two'] }), 'set');
-    expect(tier.sizeBytes).toBeGreaterThan(2 * ENTRY_OVERHEAD_BYTES + 15 + 1 + 2 * 2 + 6);
+    expect(tier.sizeBytes).toBeGreaterThan(2 * ENTRY_OVERHEAD_BYTES + 15 + 1 + 2 + 6);
   });
 
   it('is never exceeded after a put, in bytes or in entries', () => {
@@ -41,8 +42,36 @@ describe('the budget of a MemoryTier', () => {
   it('does not keep what is larger than all of it, nor the older copy', () => {
     const { tier, entry } = memoryTier({ maxBytes: 4_000 });
     tier.put('k', entry('small', 1_000), 'set');
-    expect(tier.put('k', entry('v'.repeat(2_000), 2_000), 'set')).toEqual({ kind: 'stored' });
+    expect(tier.put('k', entry('v'.repeat(4_000), 2_000), 'set')).toEqual({ kind: 'stored' });
     expect([tier.read('k'), tier.entries, tier.sizeBytes]).toEqual([NOT_HERE, 0, 0]);
+  });
+
+  it('counts what a value takes from when it is kept decoded', () => {
+    const { tier, codec, entry } = memoryTier();
+    tier.put('k', entry('v'.repeat(100)), 'set');
+    const stored = tier.sizeBytes;
+    const value = tier.read('k');
+    expect(codec.decodings).toBe(1);
+    expect(tier.read('k')).toBe(value);
+    expect(tier.sizeBytes).toBe(stored - 102 + decodedBytes(value));
+    tier.drop('k');
+    expect(tier.sizeBytes).toBe(0);
+  });
+
+  it('is not exceeded by reading either: others go, and what may not stay decoded is decoded each time', () => {
+    const maxBytes = 10 * size('k0', 'v');
+    const { tier, entry } = memoryTier({ maxBytes });
+    for (let i = 0; i < 10; i++) tier.put(`k${i}`, entry('v'), 'set');
+    expect(tier.entries).toBe(10);
+    for (let i = 0; i < 100; i++) {
+      tier.read(`k${i % 10}`);
+      expect(tier.sizeBytes).toBeLessThanOrEqual(maxBytes);
+    }
+    expect(tier.entries).toBeLessThan(10);
+    const tight = memoryTier({ maxBytes: size('k', 'v') });
+    tight.tier.put('k', tight.entry('v'), 'set');
+    for (let i = 0; i < 3; i++) expect(tight.tier.read('k')).toEqual({ text: 'v' });
+    expect([tight.codec.decodings, tight.tier.sizeBytes]).toEqual([3, size('k', 'v')]);
   });
 
   it('is kept for what is read', () => {

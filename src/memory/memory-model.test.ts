@@ -190,6 +190,7 @@ function play(played: readonly Step[], maxBytes: number, maxEntries: number): vo
       }
       case 'read':
         checkRead(tier.read(one.key), model.possible(one.key));
+        expect(tier.sizeBytes).toBeLessThanOrEqual(maxBytes);
         break;
       case 'find': {
         const possible = model.possible(one.key);

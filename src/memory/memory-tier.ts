@@ -8,6 +8,7 @@ import { hashKey, PARTITIONS, utf8Length } from '../core/key.js';
 import { type LocalEntry, type LocalTier, NOT_HERE } from '../core/local.js';
 import { STORED, type WriteOutcome } from '../core/outcome.js';
 import { compareVersions } from '../core/version.js';
+import { decodedBytes } from './decoded-size.js';
 import { filledOf } from './entry-columns.js';
 import type { EvictionPolicy } from './eviction.js';
 import { type KeptPayload, keepPayload, payloadOf } from './payload.js';
@@ -15,13 +16,10 @@ import type { SlotRows } from './slot-rows.js';
 import { COPIED, FREE, NO_STAMP, NOTHING, type Page, READ_ONCE, SHARED, Slots, UNREAD } from './slots.js';
 
 /**
- * What an entry takes besides its key, tags and value: its share of the columns and of the index, the heads of its
+ * What an entry takes besides its key, tags and value: its share of the rows and of the index, the heads of its
  * objects, and what the heap leaves unused between them. Measured as resident memory with half a million entries.
  */
-export const ENTRY_OVERHEAD_BYTES = 288;
-
-/** A decoded value takes about twice its bytes: a vehicle location 344 where they are 165. */
-const DECODED_RATIO = 2;
+export const ENTRY_OVERHEAD_BYTES = 400;
 
 /** What a tag takes besides its text. */
 const TAG_OVERHEAD_BYTES = 32;
@@ -40,7 +38,7 @@ export interface MemoryTierParts {
   readonly codec: Codec;
   readonly floors: Floors;
   readonly eviction: EvictionPolicy;
-  /** Of keys, tags, payloads counted twice, and `ENTRY_OVERHEAD_BYTES` each. */
+  /** Of keys, tags, payloads or, once they are decoded, values, and `ENTRY_OVERHEAD_BYTES` each. */
   readonly maxBytes: number;
   readonly maxEntries: number;
   readonly leases: FeedLeases;
@@ -240,13 +238,33 @@ export class MemoryTier implements LocalTier {
       this.#remove(slot);
       return NOT_HERE;
     }
-    if (decoded.frozen) {
+    if (!decoded.frozen) page.rows.setContent(at, content === UNREAD ? READ_ONCE : COPIED);
+    else if (this.#canGrow(slot, decodedBytes(decoded.value) - (page.values[at] as KeptPayload).length)) {
       page.values[at] = decoded.value;
       page.rows.setContent(at, SHARED);
-    } else {
-      page.rows.setContent(at, content === UNREAD ? READ_ONCE : COPIED);
     }
     return decoded.value;
+  }
+
+  /** Makes room for an entry to take more, without which it stays as it is. */
+  #canGrow(slot: number, moreBytes: number): boolean {
+    // It is being read, which the policy is not told before it has been.
+    if (this.#bytes + moreBytes > this.#maxBytes) this.#eviction.onHit(slot);
+    while (this.#bytes + moreBytes > this.#maxBytes) {
+      const victim = this.#eviction.victim();
+      if (victim < 0 || victim === slot) return false;
+      this.#remove(victim);
+    }
+    this.#resize(slot, this.#sizeOf(slot) + moreBytes);
+    return true;
+  }
+
+  #resize(slot: number, sizeBytes: number): void {
+    const page = this.#slots.pageOf(slot);
+    const at = Slots.placeOf(slot);
+    this.#bytes += sizeBytes - (page.sizesBytes[at] as number);
+    page.sizesBytes[at] = sizeBytes;
+    this.#eviction.onResize(slot, this.#weightOf(sizeBytes));
   }
 
   #decode(kept: KeptPayload, readers: Readers): Decoded | undefined {
@@ -284,11 +302,7 @@ export class MemoryTier implements LocalTier {
     if (slot === undefined) return;
     const page = this.#slots.pageOf(slot);
     const at = Slots.placeOf(slot);
-    if (held !== undefined) {
-      this.#bytes += sizeBytes - (page.sizesBytes[at] as number);
-      page.sizesBytes[at] = sizeBytes;
-      this.#eviction.onResize(slot, this.#weightOf(sizeBytes));
-    }
+    if (held !== undefined) this.#resize(slot, sizeBytes);
     page.rows.setFreshUntilMs(at, freshUntilMs);
     page.rows.setStamp(at, NO_STAMP);
     page.entries.write(at, entry);
@@ -366,9 +380,7 @@ export class MemoryTier implements LocalTier {
   }
 }
 
-function isDecoded(content: number): boolean {
-  return content === SHARED || content === NOTHING;
-}
+const isDecoded = (content: number) => content === SHARED || content === NOTHING;
 
 /** Whether a level that has `told` has what is `kept` here, if perhaps from an earlier fill. */
 function isSame(kept: Entry, told: Entry): boolean {
@@ -376,7 +388,7 @@ function isSame(kept: Entry, told: Entry): boolean {
 }
 
 function sizeOf(key: string, entry: Entry): number {
-  let bytes = ENTRY_OVERHEAD_BYTES + utf8Length(key) + DECODED_RATIO * entry.payload.byteLength;
+  let bytes = ENTRY_OVERHEAD_BYTES + utf8Length(key) + entry.payload.byteLength;
   for (const tag of entry.tags) bytes += TAG_OVERHEAD_BYTES + utf8Length(tag);
   return bytes;
 }
