@@ -286,7 +286,7 @@ export const coreBugs = [
     what: 'what a level lost that had acknowledged it is not said again',
     file: 'src/core/recovery.ts',
     find: 'this.#sayAgain(key, entry);',
-    replace: '',
+    replace: 'void [key, entry];',
     tests: ['src/core/recovery.test.ts'],
   },
   {
