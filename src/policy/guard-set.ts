@@ -27,6 +27,8 @@ export interface GuardSetOptions {
 /** What is known of one part. */
 interface Part {
   readonly name: string;
+  /** As errors call it. */
+  readonly title: string;
   readonly latency: Latency;
   breaker: BreakerState;
   /** When it last answered anybody. */
@@ -93,20 +95,20 @@ export class GuardSet {
    * @throws CacheError `breaker-open` without asking the part; `deadline` or `aborted`; else what the work throws
    */
   async run<T>(name: string, call: Call, work: () => Promise<T>, keys = 1): Promise<T> {
-    const { clock, noun, maxMs } = this.#options;
+    const { clock, maxMs } = this.#options;
     const part = this.#partOf(name);
     const startedMs = clock.monotonicMs();
     const pass = this.#admit(part, call, startedMs);
     const usualMs = part.latency.waitMs(maxMs, keys);
     const waitMs = isPatient(call) ? maxMs : usualMs;
     const askedMs = pass === 'suspect' ? (part.silentSinceMs ?? startedMs) : startedMs;
-    const silentSinceMs = () => Math.max(askedMs, part.answeredAtMs);
     let asked: Promise<T> | undefined;
     try {
       asked = work();
-      const sliced = { ...call, deadlineAtMs: Math.min(call.deadlineAtMs, askedMs + waitMs) };
-      const result = await waitWithin(clock, sliced, `${noun} ${name}`, asked, () => {
-        return Math.min(silentSinceMs() + waitMs, call.deadlineAtMs) - clock.monotonicMs();
+      const { deadlineAtMs, signal, reason } = call;
+      const sliced = { deadlineAtMs: Math.min(deadlineAtMs, askedMs + waitMs), signal, reason };
+      const result = await waitWithin(clock, sliced, part.title, asked, () => {
+        return Math.min(silentSinceMs(part, askedMs) + waitMs, deadlineAtMs) - clock.monotonicMs();
       });
       this.#answered(part, startedMs);
       return result;
@@ -116,8 +118,9 @@ export class GuardSet {
         // What comes late is an answer all the same, and tells how long the next one may take.
         asked?.then(() => this.#answered(part, startedMs), ignore);
       }
-      const isSilent = isDeadline(error) && clock.monotonicMs() - silentSinceMs() >= usualMs - TIE_MS;
-      this.#failed(part, pass, error, isSilent ? silentSinceMs() : undefined);
+      const sinceMs = silentSinceMs(part, askedMs);
+      const isSilent = isDeadline(error) && clock.monotonicMs() - sinceMs >= usualMs - TIE_MS;
+      this.#failed(part, pass, error, isSilent ? sinceMs : undefined);
       throw error;
     }
   }
@@ -126,7 +129,8 @@ export class GuardSet {
     let part = this.#parts.get(name);
     if (part === undefined) {
       const answeredAtMs = Number.NEGATIVE_INFINITY;
-      part = { name, latency: new Latency(), breaker: BREAKER_CLOSED, answeredAtMs, silentSinceMs: undefined };
+      const title = `${this.#options.noun} ${name}`;
+      part = { name, title, latency: new Latency(), breaker: BREAKER_CLOSED, answeredAtMs, silentSinceMs: undefined };
       this.#parts.set(name, part);
     }
     return part;
@@ -190,6 +194,11 @@ export class GuardSet {
       onChange(name, true, error);
     }
   }
+}
+
+/** Since when a part has answered nobody, for a call that began to wait at `askedMs`. */
+function silentSinceMs({ answeredAtMs }: Part, askedMs: number): number {
+  return Math.max(askedMs, answeredAtMs);
 }
 
 /** What it costs more to go without than to wait for: that a write is queued, that two nodes load the same. */
