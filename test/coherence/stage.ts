@@ -123,14 +123,17 @@ export class Stage {
     given: Pick<Partial<NodeSettings>, 'ttlMs' | 'whileRevalidateMs'> = {},
   ): Promise<StageNode[]> {
     const started: StageNode[] = [];
-    for (let i = 0; i < count; i++) {
-      const { link, settings } = await this.#settle();
-      const cache = await reached('the start of a node', START_BOUND_MS, this.subject.start({ ...settings, ...given }));
-      this.#onStop(cache);
-      started.push({ cache, link });
-    }
+    for (let i = 0; i < count; i++) started.push(await this.latecomer(given));
     await this.#whenReady(started);
     return started;
+  }
+
+  /** One more node, not waited for until it knows the others: some of the servers may be gone. */
+  async latecomer(given: Pick<Partial<NodeSettings>, 'ttlMs' | 'whileRevalidateMs'> = {}): Promise<StageNode> {
+    const { link, settings } = await this.#settle();
+    const cache = await reached('the start of a node', START_BOUND_MS, this.subject.start({ ...settings, ...given }));
+    this.#onStop(cache);
+    return { cache, link };
   }
 
   async node(): Promise<StageNode> {
