@@ -300,9 +300,11 @@ describe('a part that does not answer', () => {
   });
 
   it('is not waited for again by the lease that follows the read which found the silence', async () => {
-    const { fallSilent, ask } = start();
+    const { clock, fallSilent, ask } = start();
     await fallSilent();
-    expect(await ask('lease').end()).toBe('breaker-open');
+    const lease = ask('lease');
+    await clock.advanceSettled(MAX_MS);
+    expect(await lease.end()).toBe('breaker-open');
   });
 
   it('is back with the answer to a write, though reads do not ask it', async () => {
