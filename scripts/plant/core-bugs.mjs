@@ -10,6 +10,23 @@ const eviction = 'src/memory/adaptive-eviction.test.ts';
 const peerStore = 'src/peer/peer-store.test.ts';
 
 export const coreBugs = [
+  // Time.
+  {
+    id: 'shared-timer-early',
+    what: 'what shares a timer is called before its time',
+    file: 'src/node/shared-timers.ts',
+    find: 'const number = Math.ceil(',
+    replace: 'const number = -1 + Math.ceil(',
+    tests: ['src/node/shared-timers.test.ts'],
+  },
+  {
+    id: 'slice-forgotten',
+    what: 'a tier may take all the time that the caller has',
+    file: 'src/policy/guard.ts',
+    find: 'tier.read(keys, sliceCall(clock, call, slices.readMs), serves, held)',
+    replace: 'tier.read(keys, call, serves, held)',
+    tests: ['src/policy/guard.test.ts'],
+  },
   // Fences and tombstones.
   {
     id: 'fence-at-or-after',
@@ -316,7 +333,7 @@ export const coreBugs = [
   {
     id: 'reread-as-loaded',
     what: 'what another node loaded, and was read again, is written to the levels once more by all who waited for it',
-    file: 'src/core/reader.ts',
+    file: 'src/core/nearest-tier.ts',
     find: '{ ...outcome, level: tier.level, unsure: nth > 0 }',
     replace: 'outcome',
     tests: ['test/core/engine-leases.test.ts'],

@@ -49,8 +49,8 @@ export const feedBugs = [
     id: 'flight-by-key',
     what: 'a flight that ends removes whichever flight of its key is there',
     file: 'src/core/single-flight.ts',
-    find: 'if (flights.get(flight.key) === flight) flights.delete',
-    replace: 'flights.delete',
+    find: 'if (this.#flights.get(flight.key) === flight) this.#flights.delete',
+    replace: 'if (this.#flights.has(flight.key)) this.#flights.delete',
     tests: ['src/core/single-flight.test.ts'],
   },
   {

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js';
+import type { Cancel, Clock } from './clock.js';
 import { type Duration, positiveDurationMs } from './duration.js';
 import { CacheError, toError } from './errors.js';
 
@@ -67,46 +67,79 @@ export function waitWithin<T>(
     return Promise.reject(signal?.aborted === true ? abortedError(name, signal) : deadlineError(name));
   }
   return new Promise<T>((resolve, reject) => {
-    let dueAtMs = call.deadlineAtMs;
-    let lookedAgain = false;
-    const settle = () => {
-      cancel();
-      signal?.removeEventListener('abort', onAbort);
-    };
-    const onAbort = () => {
-      settle();
-      reject(abortedError(name, signal));
-    };
-    const onDue = () => {
-      const nowMs = clock.monotonicMs();
-      if (!lookedAgain) {
-        lookedAgain = true;
-        cancel = clock.schedule(Math.min(Math.max(0, nowMs - dueAtMs), LATE_MAX_MS), onDue);
-        return;
-      }
-      const longerMs = moreMs();
-      if (longerMs > 0) {
-        lookedAgain = false;
-        dueAtMs = nowMs + longerMs;
-        cancel = clock.schedule(longerMs, onDue);
-        return;
-      }
-      settle();
-      reject(deadlineError(name));
-    };
-    let cancel = clock.schedule(leftMs, onDue);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const wait = new Wait(clock, call, name, moreMs, reject);
     work.then(
       (value) => {
-        settle();
+        wait.settle();
         resolve(value);
       },
       (thrown: unknown) => {
-        settle();
+        wait.settle();
         reject(toError(thrown));
       },
     );
   });
+}
+
+/** The end of one wait, for when the work does not end it. Every read of a level makes one: it is kept small. */
+class Wait {
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal | undefined;
+  readonly #name: string;
+  readonly #moreMs: () => number;
+  readonly #reject: (error: Error) => void;
+  #dueAtMs: number;
+  #lookedAgain = false;
+  #cancel: Cancel;
+
+  constructor(
+    clock: Clock,
+    { deadlineAtMs, signal }: Call,
+    name: string,
+    moreMs: () => number,
+    reject: (error: Error) => void,
+  ) {
+    this.#clock = clock;
+    this.#signal = signal;
+    this.#name = name;
+    this.#moreMs = moreMs;
+    this.#reject = reject;
+    this.#dueAtMs = deadlineAtMs;
+    this.#cancel = clock.schedule(deadlineAtMs - clock.monotonicMs(), this.#onDue);
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  settle(): void {
+    this.#cancel();
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+  }
+
+  readonly #onAbort = (): void => {
+    this.settle();
+    this.#reject(abortedError(this.#name, this.#signal));
+  };
+
+  readonly #onDue = (): void => {
+    const nowMs = this.#clock.monotonicMs();
+    if (!this.#lookedAgain) {
+      this.#lookedAgain = true;
+      this.#again(Math.min(Math.max(0, nowMs - this.#dueAtMs), LATE_MAX_MS));
+      return;
+    }
+    const longerMs = this.#moreMs();
+    if (longerMs > 0) {
+      this.#lookedAgain = false;
+      this.#dueAtMs = nowMs + longerMs;
+      this.#again(longerMs);
+      return;
+    }
+    this.settle();
+    this.#reject(deadlineError(this.#name));
+  };
+
+  #again(ms: number): void {
+    this.#cancel = this.#clock.schedule(ms, this.#onDue);
+  }
 }
 
 export function deadlineError(name: string): CacheError {

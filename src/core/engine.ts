@@ -330,9 +330,9 @@ export class Engine implements Cache {
 
   async #readBelow(key: string, call: Call): Promise<Answer> {
     const startedMs = this.#parts.clock.monotonicMs();
-    const [answer] = await this.#reader.read([key], call);
-    this.#count([answer as Answer], startedMs);
-    return answer as Answer;
+    const answer = await this.#reader.readOne(key, call);
+    this.#count([answer], startedMs);
+    return answer;
   }
 
   async #loadOne(key: string, loader: Loader, options: LoadOptions | undefined): Promise<unknown> {

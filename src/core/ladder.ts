@@ -269,20 +269,36 @@ function standsIn(one: Climb, parts: LadderParts): boolean {
 
 function finish(one: Climb, parts: LadderParts): Answer {
   const rescued = one.settled || !one.unsure ? undefined : rescue(one, parts);
-  const answer = one.answer ?? rescued;
-  return {
-    entry: answer?.entry,
-    level: answer?.level,
-    get value() {
-      return answer?.value;
-    },
-    same: answer?.same === true,
-    stale: one.revalidate || one.standIn || rescued !== undefined,
-    revalidate: one.revalidate,
-    tombstone: one.tombstone,
-    missed: one.missed,
-    errors: one.errors,
-  };
+  return new Finished(one, one.answer ?? rescued, rescued !== undefined);
+}
+
+/** A class, because a getter in an object literal is defined anew, slowly, for every object. */
+class Finished implements Answer {
+  readonly entry: Entry | undefined;
+  readonly level: Level | undefined;
+  readonly same: boolean;
+  readonly stale: boolean;
+  readonly revalidate: boolean;
+  readonly tombstone: Entry | undefined;
+  readonly missed: readonly Rung[];
+  readonly errors: Answer['errors'];
+  readonly #held: Held | undefined;
+
+  constructor({ revalidate, standIn, tombstone, missed, errors }: Climb, held: Held | undefined, isRescued: boolean) {
+    this.entry = held?.entry;
+    this.level = held?.level;
+    this.same = held?.same === true;
+    this.stale = revalidate || standIn || isRescued;
+    this.revalidate = revalidate;
+    this.tombstone = tombstone;
+    this.missed = missed;
+    this.errors = errors;
+    this.#held = held;
+  }
+
+  get value(): unknown {
+    return this.#held?.value;
+  }
 }
 
 /** The stale copy that may stand in for what could not be had. */

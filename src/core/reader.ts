@@ -1,3 +1,4 @@
+import { Background } from './background.js';
 import type { CacheEvents, LoadOptions } from './cache.js';
 import { type Call, sliceCall, waitWithin } from './call.js';
 import type { Clock } from './clock.js';
@@ -14,7 +15,8 @@ import { type LoadGate, type LoadParts, LoadRung } from './load-rung.js';
 import { LoadedEntries } from './loaded-entries.js';
 import type { Loader } from './loader.js';
 import { type LocalTier, NOT_HERE } from './local.js';
-import { type Level, MISS, type Outcome, type WriteOutcome } from './outcome.js';
+import { readNearest, writeNearest } from './nearest-tier.js';
+import type { Level, WriteOutcome } from './outcome.js';
 import { type Flight, SingleFlight } from './single-flight.js';
 import type { Tally } from './tally.js';
 import type { Rung, Tier, Write } from './tier.js';
@@ -72,7 +74,7 @@ export class Reader {
   readonly #loadParts: LoadParts;
   readonly #parts: ReaderParts;
   readonly #ladder: LadderParts;
-  readonly #background = new Set<Promise<unknown>>();
+  readonly #background = new Background();
   #fills = 0;
 
   constructor(parts: ReaderParts) {
@@ -88,8 +90,8 @@ export class Reader {
     this.#loadParts = {
       ...parts,
       failures: new LoadFailures(parts.loadFailureMs),
-      reread: (keys, call) => this.#reread(keys, call),
-      fill: (writes, call) => this.#fillNow(writes, call),
+      reread: (keys, call) => readNearest(parts.tiers, keys, call),
+      fill: (writes, call) => writeNearest(parts.tiers, writes, call),
     };
   }
 
@@ -109,19 +111,38 @@ export class Reader {
    * @throws CacheError `aborted`
    */
   async read(keys: readonly string[], call: Call): Promise<readonly Answer[]> {
-    const flights = this.#join(keys, undefined, call);
-    const answers: Answer[] = flights.map(() => NOTHING);
-    const all = flights.map(async (flight, i) => {
-      answers[i] = await flight.result;
-    });
+    const { flights, own } = this.#join(keys, undefined, call);
     try {
-      await waitWithin(this.#parts.clock, call, `the read of ${named(keys)}`, Promise.all(all));
+      const all = this.#ended(flights, own);
+      if (!isBounded(flights, call)) await waitWithin(this.#parts.clock, call, `the read of ${named(keys)}`, all);
+      else await all;
     } catch (thrown) {
       const error = toError(thrown);
       if (!(error instanceof CacheError) || error.code !== 'deadline') throw error;
       this.#parts.tally.error('local', 'deadline');
     }
-    return answers;
+    return flights.map((flight) => flight.value ?? NOTHING);
+  }
+
+  /** As `read`, for one key, as most reads are. */
+  async readOne(key: string, call: Call): Promise<Answer> {
+    if (this.flights.find(key, false) === undefined) {
+      const { deadlineAtMs } = call;
+      const flightCall = this.#flightCall(call, false);
+      const flight = this.flights.begin(key, false, flightCall.deadlineAtMs);
+      const flying = this.#fly([flight], this.#parts.tiers, undefined, flightCall);
+      if (call.signal === undefined && flightCall.deadlineAtMs <= deadlineAtMs) {
+        await flying;
+        return flight.value ?? NOTHING;
+      }
+    }
+    const [answer] = await this.read([key], call);
+    return answer as Answer;
+  }
+
+  async #ended(flights: readonly Flight<Answer>[], own: Promise<void> | undefined): Promise<void> {
+    if (own !== undefined) await own;
+    for (const flight of flights) if (flight.value === undefined) await flight.result;
   }
 
   /**
@@ -129,7 +150,7 @@ export class Reader {
    * @throws CacheError `deadline` or `aborted`
    */
   async load(keys: readonly string[], source: LoadRung, refresh: boolean, call: Call): Promise<readonly Answer[]> {
-    const flights = refresh ? this.#refresh(keys, source, call) : this.#join(keys, source, call);
+    const flights = refresh ? this.#refresh(keys, source, call) : this.#join(keys, source, call).flights;
     const all = Promise.all(flights.map((flight) => flight.result));
     const answers = await this.#waitFor(all, keys, refresh ? undefined : this.#standIns(keys), call);
     const outdated = keys.filter((_, i) => answers[i]?.revalidate === true);
@@ -182,13 +203,13 @@ export class Reader {
   }
 
   /** Resolves when nothing goes on behind anybody's back any more. Everything that does has a deadline. */
-  async settle(): Promise<void> {
-    while (this.#background.size > 0) await Promise.allSettled(this.#background);
+  settle(): Promise<void> {
+    return this.#background.settle();
   }
 
   #decode(payload: Uint8Array, level: Level | undefined): unknown {
     try {
-      return this.#parts.codec.decode(payload).value;
+      return this.#parts.codec.decode(payload, 'one').value;
     } catch {
       // Written by a newer release, or damaged. The level counts as having failed.
       this.#parts.tally.error(level ?? 'local', 'corrupt-entry');
@@ -196,19 +217,27 @@ export class Reader {
     }
   }
 
-  #join(keys: readonly string[], source: LoadRung | undefined, call: Call): Flight<Answer>[] {
+  #join(keys: readonly string[], source: LoadRung | undefined, call: Call): Joined {
     const loads = source !== undefined;
-    const rungs: Rung[] = loads ? [...this.#parts.tiers, source] : [...this.#parts.tiers];
+    const flightCall = this.#flightCall(call, loads);
     const begun: Flight<Answer>[] = [];
     const flights = keys.map((key) => {
       const joined = this.flights.find(key, loads);
       if (joined !== undefined) return joined;
-      const flight = this.flights.begin(key, loads);
+      const flight = this.flights.begin(key, loads, flightCall.deadlineAtMs);
       begun.push(flight);
       return flight;
     });
-    if (begun.length > 0) this.#track(this.#fly(begun, rungs, source, call));
-    return flights;
+    if (begun.length === 0) return { flights, own: undefined };
+    const rungs = loads ? [...this.#parts.tiers, source] : this.#parts.tiers;
+    return { flights, own: this.#fly(begun, rungs, source, flightCall) };
+  }
+
+  /** A flight outlives the caller who began it: others may wait for it, and what it brings is worth keeping. */
+  #flightCall(call: Call, loads: boolean): Call {
+    const { clock, deadlines } = this.#parts;
+    const ownMs = clock.monotonicMs() + (loads ? deadlines.loadMs : deadlines.readMs);
+    return { deadlineAtMs: Math.max(call.deadlineAtMs, ownMs), signal: undefined, reason: call.reason };
   }
 
   #refresh(keys: readonly string[], source: LoadRung, call: Call): Flight<Answer>[] {
@@ -220,7 +249,7 @@ export class Reader {
       begun.push(flight);
       return flight;
     });
-    if (begun.length > 0) this.#track(this.#fly(begun, [source], source, call, true));
+    if (begun.length > 0) void this.#fly(begun, [source], source, this.#flightCall(call, true), true);
     return flights;
   }
 
@@ -232,57 +261,23 @@ export class Reader {
     call: Call,
     refresh = false,
   ): Promise<void> {
-    const { clock, deadlines } = this.#parts;
-    const loads = source !== undefined;
-    // A flight outlives the caller who began it: others may wait for it, and what it brings is worth keeping.
-    const ownMs = clock.monotonicMs() + (loads ? deadlines.loadMs : deadlines.readMs);
-    const flightCall: Call = { ...call, deadlineAtMs: Math.max(call.deadlineAtMs, ownMs), signal: undefined };
+    this.#background.begin();
     const keys = flights.map((flight) => flight.key);
     try {
-      const held = refresh ? () => undefined : (key: string) => this.#held(key);
-      const answers = await climb(keys, rungs, held, flightCall, this.#ladder);
+      const answers = await climb(keys, rungs, refresh ? holdNothing : this.#heldOf, call, this.#ladder);
       for (const flight of flights) this.flights.end(flight);
       this.#keep(flights, answers, rungs, source);
-      flights.forEach((flight, i) => {
-        flight.resolve(answers[i] as Answer);
-      });
+      for (let i = 0; i < flights.length; i++) (flights[i] as Flight<Answer>).resolve(answers[i] as Answer);
     } catch (thrown) {
       for (const flight of flights) {
         this.flights.end(flight);
         flight.reject(toError(thrown));
       }
     }
+    this.#background.end();
   }
 
-  /** The leases of a key are those of the nearest tier that answers. */
-  async #reread(keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
-    const answers: Outcome[] = keys.map(() => MISS);
-    let open = keys.map((_, at) => at);
-    for (const [nth, tier] of this.#parts.tiers.entries()) {
-      if (open.length === 0) break;
-      const outcomes = await tier.read(
-        open.map((at) => keys[at] as string),
-        call,
-      );
-      open.forEach((at, i) => {
-        const outcome = outcomes[i] as Outcome;
-        answers[at] = outcome.kind === 'found' ? { ...outcome, level: tier.level, unsure: nth > 0 } : outcome;
-      });
-      open = open.filter((at) => !isAnswer(answers[at]));
-    }
-    return answers;
-  }
-
-  async #fillNow(writes: readonly Write[], call: Call): Promise<void> {
-    let open = writes;
-    for (const tier of this.#parts.tiers) {
-      if (open.length === 0) return;
-      const outcomes = await tier.write(open, call);
-      open = open.filter((_, i) => !isAnswer(outcomes[i]));
-    }
-  }
-
-  #held(key: string): Held | undefined {
+  readonly #heldOf = (key: string): Held | undefined => {
     const held = this.#parts.local.find(key);
     if (held === undefined) return undefined;
     const { entry, trusted, sizeBytes } = held;
@@ -296,7 +291,7 @@ export class Reader {
         return held.value;
       },
     };
-  }
+  };
 
   /** Gives the answers to this process and to the tiers that missed, unless a write came by in the meantime. */
   #keep(
@@ -350,7 +345,7 @@ export class Reader {
         if (outcomes[i]?.kind === 'superseded') local.drop(key);
       });
     });
-    this.#track(
+    this.#background.track(
       done.finally(() => {
         this.#fills -= 1;
       }),
@@ -367,7 +362,7 @@ export class Reader {
     if (wanted.length === 0) return;
     const call: Call = { deadlineAtMs: clock.monotonicMs() + deadlines.loadMs, signal: undefined, reason: 'refresh' };
     for (const flight of this.#refresh(wanted, source, call)) {
-      this.#track(
+      this.#background.track(
         flight.result.then((answer) => {
           const failed = answer.errors.at(-1);
           if (failed !== undefined) events.emit('refresh-error', { key: flight.key, error: failed.error });
@@ -375,19 +370,21 @@ export class Reader {
       );
     }
   }
-
-  #track(work: Promise<unknown>): void {
-    const tracked = work
-      .catch(() => {})
-      .finally(() => {
-        this.#background.delete(tracked);
-      });
-    this.#background.add(tracked);
-  }
 }
 
-function isAnswer(outcome: Outcome | WriteOutcome | undefined): boolean {
-  return outcome?.kind !== 'failed' && outcome?.kind !== 'skipped';
+interface Joined {
+  readonly flights: readonly Flight<Answer>[];
+  /** Resolves when those that were begun just now have ended; undefined when all were under way. */
+  readonly own: Promise<void> | undefined;
+}
+
+/** Whether all end within the call by themselves, as the rungs do. What is loaded may outlast whoever waits for it. */
+function isBounded(flights: readonly Flight<Answer>[], { deadlineAtMs, signal }: Call): boolean {
+  return signal === undefined && flights.every((flight) => !flight.loads && flight.deadlineAtMs <= deadlineAtMs);
+}
+
+function holdNothing(): undefined {
+  return undefined;
 }
 
 function named(keys: readonly string[]): string {

@@ -8,20 +8,42 @@ export class Flight<T> {
   readonly key: string;
   /** Whether the source is among the rungs that this flight asks. */
   readonly loads: boolean;
-  readonly result: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: Error) => void;
+  /** Monotonic instant by which it has ended. */
+  readonly deadlineAtMs: number;
   #armed = true;
+  #ended: { readonly value: T } | { readonly error: Error } | undefined;
+  #shared: Resolvers<T> | undefined;
 
-  constructor(key: string, loads: boolean) {
+  constructor(key: string, loads: boolean, deadlineAtMs: number) {
     this.key = key;
     this.loads = loads;
-    const { promise, resolve, reject } = withResolvers<T>();
-    // Every caller may have gone by the time it fails.
-    promise.catch(() => {});
-    this.result = promise;
-    this.resolve = resolve;
-    this.reject = reject;
+    this.deadlineAtMs = deadlineAtMs;
+  }
+
+  /** For those who wait for it. Most flights have one caller, who sees them end and needs no promise. */
+  get result(): Promise<T> {
+    if (this.#shared === undefined) {
+      this.#shared = withResolvers<T>();
+      this.#settle();
+    }
+    return this.#shared.promise;
+  }
+
+  /** What it has brought, or its failure thrown; undefined before it has ended. */
+  get value(): T | undefined {
+    if (this.#ended === undefined) return undefined;
+    if ('error' in this.#ended) throw this.#ended.error;
+    return this.#ended.value;
+  }
+
+  resolve(value: T): void {
+    this.#ended = { value };
+    this.#settle();
+  }
+
+  reject(error: Error): void {
+    this.#ended = { error };
+    this.#settle();
   }
 
   /** Whether what it brings may be kept. */
@@ -31,6 +53,13 @@ export class Flight<T> {
 
   disarm(): void {
     this.#armed = false;
+  }
+
+  #settle(): void {
+    const ended = this.#ended;
+    if (this.#shared === undefined || ended === undefined) return;
+    if ('error' in ended) this.#shared.reject(ended.error);
+    else this.#shared.resolve(ended.value);
   }
 }
 
@@ -53,8 +82,8 @@ export class SingleFlight<T> {
   }
 
   /** Starts a flight; whoever asks from now on joins it. */
-  begin(key: string, loads: boolean): Flight<T> {
-    return replace(this.#flights, new Flight<T>(key, loads));
+  begin(key: string, loads: boolean, deadlineAtMs = Number.POSITIVE_INFINITY): Flight<T> {
+    return replace(this.#flights, new Flight<T>(key, loads, deadlineAtMs));
   }
 
   /** The refresh to join: by whoever wants the source asked, and by nobody who would take what the levels have. */
@@ -64,14 +93,13 @@ export class SingleFlight<T> {
 
   /** Starts a flight that asks the source whatever the levels hold. */
   beginRefresh(key: string): Flight<T> {
-    return replace(this.#refreshes, new Flight<T>(key, true));
+    return replace(this.#refreshes, new Flight<T>(key, true, Number.POSITIVE_INFINITY));
   }
 
   /** Ends a flight. By identity: a newer flight of the same key, begun after a write, stays. */
   end(flight: Flight<T>): void {
-    for (const flights of [this.#flights, this.#refreshes]) {
-      if (flights.get(flight.key) === flight) flights.delete(flight.key);
-    }
+    if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key);
+    else if (this.#refreshes.get(flight.key) === flight) this.#refreshes.delete(flight.key);
   }
 
   /** The key was written or deleted. */
@@ -104,12 +132,20 @@ function replace<T>(flights: Map<string, Flight<T>>, flight: Flight<T>): Flight<
   return flight;
 }
 
-function withResolvers<T>() {
+interface Resolvers<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
+}
+
+function withResolvers<T>(): Resolvers<T> {
   let resolve!: (value: T) => void;
   let reject!: (error: Error) => void;
   const promise = new Promise<T>((onValue, onError) => {
     resolve = onValue;
     reject = onError;
   });
+  // Every caller may have gone by the time it fails.
+  promise.catch(() => {});
   return { promise, resolve, reject };
 }

@@ -26,7 +26,7 @@ import type { MetricsSnapshot } from '../metrics/snapshot.js';
 import { type Discovery, dnsDiscovery, type NodeRegistry, registryDiscovery } from '../peer/discovery.js';
 import { createPeers, type Peers } from '../peer/peers.js';
 import { Bulkhead } from '../policy/bulkhead.js';
-import { guardTier } from '../policy/guard.js';
+import { guardTier, sliceTier } from '../policy/guard.js';
 import { createRedis, type Redis } from '../redis/redis.js';
 import { type CacheConfig, type ResolvedConfig, resolveConfig } from './config.js';
 import { type Health, LevelWatch } from './level-watch.js';
@@ -212,7 +212,7 @@ async function openRedis(
   });
   watch.follow('distributed', () => redis.health().map(({ shard, ok }) => ({ address: shard, ok })));
   const slices = { readMs: config.timeout, writeMs: config.timeout };
-  return { ...redis, guarded: guardTier(redis.tier, slices, clock) };
+  return { ...redis, guarded: sliceTier(redis.tier, slices, clock) };
 }
 
 /** Where peers are looked for besides the seeds. */

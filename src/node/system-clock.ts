@@ -1,9 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import type { Chance } from '../core/chance.js';
 import type { Clock } from '../core/clock.js';
+import { SharedTimers } from './shared-timers.js';
 
 /** Longest delay that a Node timer takes; beyond it the timer would fire at once. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
+
+/** Delays for which it does not matter when they end a little later. Deadlines, most of which are never reached. */
+const SHARED_FROM_MS = 100;
+const SHARED_TO_MS = 60_000;
+
+const sharedTimers = new SharedTimers();
 
 /** The clocks of this machine. */
 export const systemClock: Clock = Object.freeze({
@@ -11,6 +18,7 @@ export const systemClock: Clock = Object.freeze({
   wallMs: () => Date.now(),
   uncertaintyMs: () => 0,
   schedule(delayMs: number, run: () => void) {
+    if (delayMs >= SHARED_FROM_MS && delayMs <= SHARED_TO_MS) return sharedTimers.schedule(delayMs, run);
     const timer = setTimeout(run, Math.min(Math.max(0, delayMs), TIMER_MAX_MS));
     timer.unref();
     return () => clearTimeout(timer);

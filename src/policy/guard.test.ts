@@ -4,7 +4,7 @@ import { MemoryTier } from '../../test/memory-tier.js';
 import { VirtualClock } from '../../test/virtual-clock.js';
 import type { Call } from '../core/call.js';
 import type { Tier } from '../core/tier.js';
-import { guardTier } from './guard.js';
+import { guardTier, sliceTier } from './guard.js';
 
 describe('guardTier', () => {
   const slices = { readMs: 100, writeMs: 200 };
@@ -117,3 +117,32 @@ describe('guardTier', () => {
 function throwing(): never {
   throw new TypeError('a bug');
 }
+
+describe('sliceTier', () => {
+  it('asks the tier with the nearer of the slice and the deadline of the call', async () => {
+    const clock = new VirtualClock();
+    const inner = new MemoryTier('distributed', clock);
+    const leftMs: number[] = [];
+    const note = (call: Call) => leftMs.push(call.deadlineAtMs - clock.monotonicMs());
+    const noting: Tier = {
+      level: inner.level,
+      read: (keys, call) => {
+        note(call);
+        return inner.read(keys);
+      },
+      write: (writes, call) => {
+        note(call);
+        return inner.write(writes);
+      },
+      close: () => inner.close(),
+    };
+    const sliced = sliceTier(noting, { readMs: 100, writeMs: 200 }, clock);
+    for (const waitMs of [10_000, 40]) {
+      const call: Call = { deadlineAtMs: clock.monotonicMs() + waitMs, signal: undefined, reason: 'read' };
+      expect(await sliced.write([{ key: 'k', entry: valueEntry(1), mode: 'set' }], call)).toHaveLength(1);
+      expect(await sliced.read(['k'], call)).toHaveLength(1);
+    }
+    await sliced.close();
+    expect([sliced.level, leftMs, inner.closed]).toEqual(['distributed', [200, 100, 40, 40], true]);
+  });
+});

@@ -49,8 +49,8 @@ export class RedisTier implements Tier {
     this.#heads = new HeadReads({ ...options, readWhole: (keys, call) => this.#readWhole(keys, call) });
   }
 
-  async read(keys: readonly string[], call: Call, _serves?: Serves, held?: HeldCopies): Promise<readonly Outcome[]> {
-    if (!this.#options.mayRead()) return keys.map(() => NOT_READY);
+  read(keys: readonly string[], call: Call, _serves?: Serves, held?: HeldCopies): Promise<readonly Outcome[]> {
+    if (!this.#options.mayRead()) return Promise.resolve(keys.map(() => NOT_READY));
     return held === undefined ? this.#readWhole(keys, call) : this.#heads.read(keys, held, call);
   }
 
