@@ -225,6 +225,16 @@ export const redisBugs = [
     servers: true,
   },
   {
+    id: 'old-floors-forgotten',
+    what: 'in Redis, floors that are too old go without one over everything in their place',
+    file: 'src/redis/floor-script.ts',
+    find: "if latest == '' then sweep('') else raiseAll(latest) end",
+    replace: 'sweep(latest)',
+    tests: [redisFeed],
+    only: 'when they are too old',
+    servers: true,
+  },
+  {
     id: 'reclaimed-unlooked',
     what: 'what lay below a floor is removed from Redis though it was written again meanwhile',
     file: 'src/redis/reclaim-scripts.ts',

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hlc } from '../../test/core/entries.js';
-import { type Floor, Floors } from './floors.js';
+import { FLOOR_LIFE_MS, FLOOR_OVERTIME_MS, type Floor, Floors } from './floors.js';
 import { compileGlob } from './glob.js';
 import { compareHlc, type Hlc } from './hlc.js';
 import { partitionOf } from './key.js';
@@ -43,6 +43,7 @@ function raised(list: readonly Floor[]): Floors {
 
 /** Few, so that folding is quick to come. */
 const MOST = 1_000;
+const DAY_MS = 86_400_000;
 
 describe('Floors', () => {
   it('lets pass what a plain list of all floors lets pass', () => {
@@ -87,6 +88,30 @@ describe('Floors', () => {
     const wanted = expect.objectContaining({ code: 'invalid-pattern' });
     expect(() => floors.raise({ scope: 'pattern', subject: 'a\\', hlc: hlc(1) })).toThrow(wanted);
     expect([floors.epoch, floors.size]).toEqual([0, 0]);
+  });
+
+  it('fold when they are too old, and refuse nobody else who was filled in the last 30 days', () => {
+    const days = fc.tuple(fc.integer({ min: 1, max: 9 }), fc.nat({ max: 90 })).map(([ms, day]) => ms + day * DAY_MS);
+    const late = fc.tuple(floor, days).map(([one, ms]): Floor => ({ ...one, hlc: hlc(ms) }));
+    const lateFilled = fc.tuple(filled, days).map(([one, ms]) => ({ ...one, fillStart: hlc(ms) }));
+    fc.assert(
+      fc.property(fc.array(late, { maxLength: 25 }), fc.array(lateFilled, { maxLength: 8 }), (drawn, entries) => {
+        const list = [...drawn].sort((a, b) => compareHlc(a.hlc, b.hlc));
+        const floors = raised(list);
+        const nowMs = list.at(-1)?.hlc.ms ?? 0;
+        for (const { scope, hlc: at } of floors.list()) {
+          if (scope !== 'all') expect(at.ms).toBeGreaterThan(nowMs - FLOOR_LIFE_MS - FLOOR_OVERTIME_MS);
+        }
+        for (const key of keys) {
+          for (const entry of entries) {
+            const wanted = passesAll(list, key, entry);
+            if (entry.fillStart.ms > nowMs - FLOOR_LIFE_MS) expect(floors.passes(key, entry)).toBe(wanted);
+            else if (!wanted) expect(floors.passes(key, entry)).toBe(false);
+          }
+        }
+      }),
+      { numRuns: 1_000 },
+    );
   });
 
   it('fold when they are too many: bounded, and whatever should be refused still is', () => {

@@ -14,6 +14,14 @@ export interface Floor {
 /** Most floors kept one by one. Beyond it the older half becomes one floor over everything: safe, and bounded. */
 export const FLOORS_MAX = 32_768;
 
+/**
+ * A floor this much older than one that is raised is not kept any more: it becomes part of one over everything, which
+ * covers nothing that was filled later. What was filled so long ago and is still alive has to be filled again.
+ */
+export const FLOOR_LIFE_MS = 30 * 86_400_000;
+/** How much longer the oldest waits, so that many go at once. */
+export const FLOOR_OVERTIME_MS = 86_400_000;
+
 /** Everything a floor check needs to know of an entry. */
 export interface Filled {
   readonly fillStart: Hlc;
@@ -29,6 +37,8 @@ export class Floors {
   readonly #most: number;
   #epoch = 0;
   #all: Hlc = HLC_ZERO;
+  /** No floor that is kept one by one is older. */
+  #oldestMs = Number.POSITIVE_INFINITY;
   readonly #partitions = new Map<number, Hlc>();
   readonly #tags = new Map<string, Hlc>();
   readonly #patterns = new PatternIndex<Hlc>();
@@ -67,8 +77,10 @@ export class Floors {
         this.#patterns.set(floor.subject, floor.hlc);
         break;
     }
+    if (floor.scope !== 'all') this.#oldestMs = Math.min(this.#oldestMs, floor.hlc.ms);
     this.#epoch += 1;
-    if (this.size > this.#most) this.#fold();
+    if (this.#oldestMs <= floor.hlc.ms - FLOOR_LIFE_MS - FLOOR_OVERTIME_MS) this.#foldOld(floor.hlc.ms - FLOOR_LIFE_MS);
+    if (this.size > this.#most) this.#foldHalf();
     return true;
   }
 
@@ -121,9 +133,20 @@ export class Floors {
     for (const [tag, floor] of this.#tags) if (compareHlc(floor, hlc) <= 0) this.#tags.delete(tag);
     for (const [pattern, floor] of this.#patterns.entries())
       if (compareHlc(floor, hlc) <= 0) this.#patterns.delete(pattern);
+    this.#oldestMs = this.#kept().reduce((oldest, { ms }) => Math.min(oldest, ms), Number.POSITIVE_INFINITY);
   }
 
-  #fold(): void {
+  /** The readings of those that are kept one by one. */
+  #kept(): Hlc[] {
+    return this.list().flatMap(({ scope, hlc }) => (scope === 'all' ? [] : [hlc]));
+  }
+
+  #foldOld(untilMs: number): void {
+    const old = this.#kept().filter(({ ms }) => ms <= untilMs);
+    this.#raiseAll(old.reduce(laterHlc, this.#all));
+  }
+
+  #foldHalf(): void {
     const inOrder = this.list().sort((a, b) => compareHlc(a.hlc, b.hlc));
     const median = inOrder[inOrder.length >> 1];
     if (median !== undefined) this.#raiseAll(median.hlc);

@@ -1,4 +1,4 @@
-import { FLOORS_MAX, type Floor } from '../core/floors.js';
+import { FLOOR_LIFE_MS, FLOOR_OVERTIME_MS, FLOORS_MAX, type Floor } from '../core/floors.js';
 import { decodeHlc, encodeHlc } from '../core/version.js';
 import type { FloorKeys } from './key-layout.js';
 import { ANNOUNCE, makeScript } from './scripts.js';
@@ -6,38 +6,71 @@ import { ANNOUNCE, makeScript } from './scripts.js';
 /**
  * Raises floors: keeps the later reading of each and tells the listeners what is news, by the rules of `Floors` in
  * src/core/floors.ts; a test holds the two together. When there are more than the bound, the older half becomes one
- * floor over everything.
+ * floor over everything; so do those that are too old. The hash has one field of its own: than which no floor is older.
  *
- * KEYS: sequence key, hash. ARGV: channel, id of this run, most floors, then field and reading of each.
+ * KEYS: sequence key, hash. ARGV: channel, id of this run, most floors, how long one is kept and how much longer the
+ * oldest waits (ms), then field and reading of each.
  */
 export const RAISE = makeScript(`${ANNOUNCE}
-local hash, most = KEYS[2], tonumber(ARGV[3])
-local ALL = 'all|'
+local hash, most, lifeMs, overtimeMs = KEYS[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local ALL, OLDEST = 'all|', 'oldest|'
+local function msOf(hlc) return tonumber(sub(hlc, 1, 12), 16) or math.huge end
+
+-- Calls a function with the fields and readings of the floors, but for the one over everything.
+local function visit(each)
+  local held = call('HGETALL', hash)
+  for at = 1, #held, 2 do
+    if held[at] ~= ALL and held[at] ~= OLDEST then each(held[at], held[at + 1]) end
+  end
+end
+
+-- Removes the floors that one at this reading makes needless, and finds the oldest of the others.
+local function sweep(hlc)
+  local oldest
+  visit(function(field, reading)
+    if reading <= hlc then
+      call('HDEL', hash, field)
+    elseif not oldest or reading < oldest then
+      oldest = reading
+    end
+  end)
+  call('HDEL', hash, OLDEST)
+  if oldest then call('HSET', hash, OLDEST, oldest) end
+end
 
 local function raiseAll(hlc)
-  local held = redis.call('HGETALL', hash)
-  for at = 1, #held, 2 do
-    if held[at + 1] <= hlc then redis.call('HDEL', hash, held[at]) end
-  end
-  redis.call('HSET', hash, ALL, hlc)
+  sweep(hlc)
+  call('HSET', hash, ALL, hlc)
   announce(hlc .. ' ' .. ALL)
 end
 
-for at = 4, #ARGV, 2 do
+local function foldOld(untilMs)
+  local latest = ''
+  visit(function(_, reading)
+    if msOf(reading) <= untilMs and reading > latest then latest = reading end
+  end)
+  if latest == '' then sweep('') else raiseAll(latest) end
+end
+
+for at = 6, #ARGV, 2 do
   local field, hlc = ARGV[at], ARGV[at + 1]
-  local known = redis.call('HMGET', hash, ALL, field)
+  local known = call('HMGET', hash, ALL, field, OLDEST)
   if hlc > (known[1] or '') and hlc > (known[2] or '') then
     if field == ALL then
       raiseAll(hlc)
     else
-      redis.call('HSET', hash, field, hlc)
+      call('HSET', hash, field, hlc)
       announce(hlc .. ' ' .. field)
+      if not known[3] or hlc < known[3] then call('HSET', hash, OLDEST, hlc) end
     end
+    local oldest = call('HGET', hash, OLDEST)
+    if oldest and msOf(oldest) <= msOf(hlc) - lifeMs - overtimeMs then foldOld(msOf(hlc) - lifeMs) end
   end
 end
 
-if redis.call('HLEN', hash) - redis.call('HEXISTS', hash, ALL) > most then
-  local readings = redis.call('HVALS', hash)
+if call('HLEN', hash) - call('HEXISTS', hash, ALL) - call('HEXISTS', hash, OLDEST) > most then
+  local readings = { call('HGET', hash, ALL) or nil }
+  visit(function(_, reading) readings[#readings + 1] = reading end)
   table.sort(readings)
   raiseAll(readings[math.floor(#readings / 2) + 1])
 end
@@ -47,7 +80,10 @@ return 1
 
 export function raiseArguments({ sequenceKey, hashKey, channel }: FloorKeys, id: string, floors: readonly Floor[]) {
   const pairs = floors.flatMap((floor) => [fieldOf(floor), encodeHlc(floor.hlc)]);
-  return { keys: [sequenceKey, hashKey], values: [channel, id, String(FLOORS_MAX), ...pairs] };
+  return {
+    keys: [sequenceKey, hashKey],
+    values: [channel, id, String(FLOORS_MAX), String(FLOOR_LIFE_MS), String(FLOOR_OVERTIME_MS), ...pairs],
+  };
 }
 
 const FIELD = /^(all|partition|tag|pattern)\|(.*)$/s;

@@ -1,4 +1,5 @@
-import type { Call } from '../core/call.js';
+import { type Call, deadlineError, remainingMs } from '../core/call.js';
+import type { Clock } from '../core/clock.js';
 import type { Entry } from '../core/entry.js';
 import { decodeEntry, ENTRY_HEAD_BYTES } from '../core/entry-format.js';
 import { CacheError, toError } from '../core/errors.js';
@@ -13,6 +14,7 @@ import { runScript } from './script-run.js';
 export interface ReclaimWalkOptions {
   readonly connections: RedisConnections;
   readonly layout: KeyLayout;
+  readonly clock: Clock;
   readonly floors: Pick<Floors, 'passes'>;
 }
 
@@ -22,6 +24,8 @@ export const PAGE_KEYS = 400;
 const START_BYTES = 512;
 /** What the fixed part and the most and longest tags take at most. */
 const LONGEST_START_BYTES = 16_384;
+/** How long this process does nothing else. Patterns without a literal part are looked at one by one, for every entry. */
+const TURN_MS = 3;
 
 export const FIRST_CURSOR = '0';
 
@@ -46,14 +50,20 @@ export class ReclaimWalk {
    * @returns where to go on; `FIRST_CURSOR` after the last page
    */
   async page(slot: number, cursor: string, call: Call): Promise<string> {
-    const { connections, layout, floors } = this.#options;
+    const { connections, layout, clock, floors } = this.#options;
     const args = ['SCAN', cursor, 'MATCH', layout.entryPattern, 'COUNT', String(PAGE_KEYS), 'TYPE', 'string'];
     const { next, found } = parsePage(await connections.send(slot, args, call));
     // A key may come twice.
     const keys = [...new Set(found.flatMap((stored) => layout.keyOf(stored) ?? []))];
     const starts = await Promise.all(keys.map((key) => this.#start(key, START_BYTES, call)));
     const below: Seen[] = [];
+    let turnEndsAtMs = clock.monotonicMs() + TURN_MS;
     for (const [at, key] of keys.entries()) {
+      if (clock.monotonicMs() >= turnEndsAtMs) {
+        await new Promise<void>((resolve) => clock.schedule(0, resolve));
+        if (remainingMs(clock, call) <= 0) throw deadlineError('a page of a walk through redis');
+        turnEndsAtMs = clock.monotonicMs() + TURN_MS;
+      }
       let start = starts[at] as Buffer;
       let entry = startOf(start);
       if (entry === undefined && start.length === START_BYTES) {

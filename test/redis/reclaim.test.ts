@@ -18,6 +18,8 @@ import { callWithin, deletedAt, RedisSubject, textOf, valueAt } from './subject.
 
 /** A walk is paced by how long answers take, which is long while other tests run. */
 const WALK_BOUND_MS = 150_000;
+/** After which a connection that is not used is closed. */
+const IDLE_BOUND_MS = 120_000;
 const FLOOR_MS = 100;
 const floorOver = (tag: string, ms = FLOOR_MS): Floor => ({ scope: 'tag', subject: tag, hlc: { ms, counter: 0 } });
 const tagged = (tags: readonly string[], atMs = 5): Entry => ({ ...valueAt(atMs), tags });
@@ -38,7 +40,7 @@ describe('what lies below a floor in a Redis Cluster', () => {
   beforeAll(async () => {
     own = await startOwnRedisCluster();
     const nodes = own.cluster.nodes.filter(({ roleAtStart }) => roleAtStart === 'primary');
-    primaries = await Promise.all(nodes.map(({ port }) => connectTo(port, 5_000)));
+    primaries = await Promise.all(nodes.map(({ port }) => connectTo(port, IDLE_BOUND_MS)));
   });
   afterAll(async () => {
     for (const one of primaries) one.destroy();
@@ -104,7 +106,7 @@ describe('the walk through a single Redis', () => {
   beforeAll(async () => {
     workspace = await createWorkspace();
     node = await startRedis({ program: await requireRedis(), dir: workspace.path });
-    server = await connectTo(node.port, 5_000);
+    server = await connectTo(node.port, IDLE_BOUND_MS);
     prefix = makeOwnPrefix();
   });
   afterAll(async () => {
@@ -193,7 +195,7 @@ describe('the walk through a single Redis', () => {
       if (key.startsWith('raced')) writing.push(put([key], 6));
       return !all.includes(key);
     };
-    const walk = new ReclaimWalk({ connections, layout, floors: { passes } });
+    const walk = new ReclaimWalk({ connections, layout, clock: systemClock, floors: { passes } });
     const slot = layout.partitions[partitionOf('k')]?.slot ?? 0;
     let cursor = FIRST_CURSOR;
     do cursor = await walk.page(slot, cursor, callWithin(10_000));
@@ -213,7 +215,7 @@ describe('the walk through a single Redis', () => {
     await server.sendCommand(['SET', text, 'x'.repeat(600)]);
     await server.sendCommand(['HSET', hash, 'a', 'b']);
     await server.sendCommand(['SET', elsewhere, 'x']);
-    const walk = new ReclaimWalk({ connections, layout, floors: { passes: () => false } });
+    const walk = new ReclaimWalk({ connections, layout, clock: systemClock, floors: { passes: () => false } });
     const slot = layout.partitions[0]?.slot ?? 0;
     let cursor = FIRST_CURSOR;
     do cursor = await walk.page(slot, cursor, callWithin(10_000));

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, inject, it } from 'vitest';
 import { connectTo, type RedisConnection } from '../../src/cli/servers/redis-node.js';
 import { waitUntil } from '../../src/cli/servers/wait.js';
 import type { Change } from '../../src/core/feed.js';
-import { FLOORS_MAX, type Floor, Floors } from '../../src/core/floors.js';
+import { FLOOR_LIFE_MS, FLOOR_OVERTIME_MS, FLOORS_MAX, type Floor, Floors } from '../../src/core/floors.js';
 import { PARTITIONS, partitionOf } from '../../src/core/key.js';
 import { encodeHlc } from '../../src/core/version.js';
 import { systemClock } from '../../src/node/system-clock.js';
@@ -238,7 +238,13 @@ describe('the floors in Redis', () => {
     const drawn = fc.record({
       scope: fc.constantFrom('all' as const, 'partition' as const, 'tag' as const, 'pattern' as const),
       number: fc.integer({ min: 0, max: 2 }),
-      hlc: fc.record({ ms: fc.integer({ min: 1, max: 9 }), counter: fc.constantFrom(0, 1) }),
+      hlc: fc.record({
+        // Now and then so late that what was before is too old to be kept.
+        ms: fc
+          .tuple(fc.integer({ min: 1, max: 9 }), fc.constantFrom(0, 0, 0, 29, 30, 31, 61))
+          .map(([ms, days]) => ms + days * 86_400_000),
+        counter: fc.constantFrom(0, 1),
+      }),
     });
     await fc.assert(
       fc.asyncProperty(fc.array(drawn, { maxLength: 12 }), async (raises) => {
@@ -254,6 +260,22 @@ describe('the floors in Redis', () => {
       }),
       { numRuns: 15 },
     );
+  });
+
+  it('become one floor over everything when they are too old', async () => {
+    const subject = await open([inject('redisSingle')]);
+    const raise = (tag: string, ms: number) => subject.redis.feed.raise(floor('tag', tag, ms), callWithin(5_000));
+    await raise('old', 10);
+    await raise('as old', 20);
+    await raise('younger', 20 + 2 * FLOOR_OVERTIME_MS);
+    const nowMs = 20 + FLOOR_LIFE_MS + FLOOR_OVERTIME_MS;
+    await raise('now', nowMs);
+    const kept = [
+      floor('all', '', 20),
+      floor('tag', 'younger', 20 + 2 * FLOOR_OVERTIME_MS),
+      floor('tag', 'now', nowMs),
+    ];
+    expect(await keptIn(subject.prefix)).toEqual(sorted(kept));
   });
 
   it('become one floor over everything, the older half of them, when there are too many', async () => {
