@@ -6,6 +6,24 @@ const redisLeases = 'test/redis/redis-leases.test.ts';
 
 export const redisBugs = [
   {
+    id: 'short-cut-past-fence',
+    what: 'the short way of a write forgets a delete that only the stored entry knows of',
+    file: 'src/redis/scripts.ts',
+    find: 'and sub(cur, 57, 72) == sub(inc, 57, 72) and',
+    replace: 'and',
+    tests: [redisTier],
+    servers: true,
+  },
+  {
+    id: 'short-cut-any-version',
+    what: 'the short way of a write takes older data too',
+    file: 'src/redis/scripts.ts',
+    find: ' and version > sub(cur, 1, 40) then',
+    replace: ' then',
+    tests: [redisTier],
+    servers: true,
+  },
+  {
     id: 'head-unread',
     what: 'a copy is confirmed by whatever Redis has under its key',
     file: 'src/redis/head-reads.ts',
@@ -125,7 +143,7 @@ export const redisBugs = [
     id: 'script-grave-leaves-no-floor',
     what: 'in Redis, a delete whose time is over, or that is one too many, does not raise the grave floor',
     file: 'src/redis/scripts.ts',
-    find: "floor = fence\n    try('HSET', graves, '', floor)",
+    find: "floor = fence\n      try('HSET', graves, '', floor)",
     replace: 'floor = fence',
     tests: [redisGraves],
     servers: true,

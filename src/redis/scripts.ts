@@ -71,129 +71,147 @@ local graves, times, now, most, untilNew = ARGV[5], ARGV[6], tonumber(ARGV[4]), 
 local ZERO, TRIM_EVERY, TRIM_MOST = '0000000000000000', 16, 256
 local told, count, replies = 0, (#ARGV - 8) / 3, {}
 
--- Nothing, where the slot is on its way and the key cannot be reached.
-local function try(...)
-  local got = redis.pcall(...)
-  if type(got) == 'table' and got.err then return nil end
-  return got
-end
-local function goneAt(head) return (unpack('>d', sub(head, 83, 90))) end
-local function fenced(head, fence) return sub(head, 1, 56) .. fence .. sub(head, 73) end
-local function newGrave(fence, head) return rep('0', 56) .. fence .. '\\1\\2' .. sub(head, 75, 82) .. untilNew end
-
--- From now on the grave floor stands for this delete. Returns the floor.
-local function forget(member, fence)
-  local floor = try('HGET', graves, '') or ZERO
-  if fence > floor then
-    floor = fence
-    try('HSET', graves, '', floor)
+-- Takes one entry in by all the rules. Made when it is needed: most runs do without.
+local function makeMerge()
+  -- Nothing, where the slot is on its way and the key cannot be reached.
+  local function try(...)
+    local got = redis.pcall(...)
+    if type(got) == 'table' and got.err then return nil end
+    return got
   end
-  try('HDEL', graves, member)
-  try('ZREM', times, member)
-  return floor
-end
+  local function goneAt(head) return (unpack('>d', sub(head, 83, 90))) end
+  local function fenced(head, fence) return sub(head, 1, 56) .. fence .. sub(head, 73) end
+  local function newGrave(fence, head) return rep('0', 56) .. fence .. '\\1\\2' .. sub(head, 75, 82) .. untilNew end
 
-for at = 2, count + 1 do
-  local key, leaseKey, from = KEYS[at], KEYS[at + count], at * 3 + 3
-  local isFill, life, inc = ARGV[from] == 'f', ARGV[from + 1], ARGV[from + 2]
-  local member, version, isDelete = sub(key, ARGV[3]), sub(inc, 1, 40), byte(inc, 74) == 2
-  local filled, fence = sub(inc, 41, 56), sub(inc, 57, 72)
-  isFill = isFill and not isDelete
-  local bytes, operation, reply = inc, isDelete and 'd' or (not isFill and 's' or nil), 1
-
-  local cur, isGrave, floor, grave = call('GETRANGE', key, 0, 89), false, ZERO, nil
-  -- Else there is nothing, or nothing that this release can have written.
-  if #cur ~= 90 or byte(cur, 73) ~= 1 or byte(cur, 74) > 2 then cur = nil end
-  if cur and byte(cur, 74) == 2 and goneAt(cur) <= now then
-    call('DEL', key)
-    forget(member, sub(cur, 57, 72))
-    cur = nil
-  end
-  if not cur then
-    local known = try('HMGET', graves, member, '') or {}
-    floor = known[2] or ZERO
-    if known[1] and goneAt(known[1]) <= now then
-      floor = forget(member, sub(known[1], 57, 72))
-    elseif known[1] then
-      cur, isGrave = known[1], true
+  -- From now on the grave floor stands for this delete. Returns the floor.
+  local function forget(member, fence)
+    local floor = try('HGET', graves, '') or ZERO
+    if fence > floor then
+      floor = fence
+      try('HSET', graves, '', floor)
     end
+    try('HDEL', graves, member)
+    try('ZREM', times, member)
+    return floor
   end
 
-  if cur then
-    local curVersion, curFilled, curFence = sub(cur, 1, 40), sub(cur, 41, 56), sub(cur, 57, 72)
-    local wasDeleted = byte(cur, 74) == 2
-    local knowsMore, knowsLess = fence > curFence, curFence > fence
-    if knowsLess then
-      fence = curFence
-      bytes = fenced(inc, fence)
-    end
-    local isLive = not wasDeleted and curFilled > fence
-    local shows = not isDelete and filled > fence
-    local isNewer, isSame = version > curVersion, version == curVersion
-    if isFill and sub(version, 13, 28) == ZERO then
-      -- Loaded data that know their own time: the same as what was set with that time.
-      isSame = sub(version, 1, 12) == sub(curVersion, 1, 12)
-    end
-    local isFresher = isNewer or (isSame and filled > curFilled)
-    -- That there is nothing has no version: it is news if it was asked for later.
-    local isAbsent = byte(inc, 74) == 1
-    if isFill and isAbsent then isFresher = filled > curFilled end
-    local isTop
-    if isFill then
-      isTop = shows and (isFresher or not isLive)
-    else
-      isTop = isNewer or (isSame and wasDeleted) or (isFresher and not isDelete)
-    end
+  -- Returns the reply, and what is announced of which version.
+  local function merge(key, member, inc, life, isFill, cur)
+    local version, isDelete, filled, fence = sub(inc, 1, 40), byte(inc, 74) == 2, sub(inc, 41, 56), sub(inc, 57, 72)
+    local bytes, operation, reply = inc, isDelete and 'd' or (not isFill and 's' or nil), 1
 
-    if isTop and shows then
-      if isFill and isLive and not isNewer then
-        version = curVersion
-        bytes = version .. sub(bytes, 41)
+    local isGrave, floor, grave = false, ZERO, nil
+    -- Else there is nothing, or nothing that this release can have written.
+    if #cur ~= 90 or byte(cur, 73) ~= 1 or byte(cur, 74) > 2 then cur = nil end
+    if cur and byte(cur, 74) == 2 and goneAt(cur) <= now then
+      call('DEL', key)
+      forget(member, sub(cur, 57, 72))
+      cur = nil
+    end
+    if not cur then
+      local known = try('HMGET', graves, member, '') or {}
+      floor = known[2] or ZERO
+      if known[1] and goneAt(known[1]) <= now then
+        floor = forget(member, sub(known[1], 57, 72))
+      elseif known[1] then
+        cur, isGrave = known[1], true
       end
-      if isFill and not isGrave and (not isLive or not isSame or byte(inc, 74) ~= byte(cur, 74)) then
-        operation = isAbsent and 'd' or 'f'
+    end
+
+    if cur then
+      local curVersion, curFilled, curFence = sub(cur, 1, 40), sub(cur, 41, 56), sub(cur, 57, 72)
+      local wasDeleted = byte(cur, 74) == 2
+      local knowsMore, knowsLess = fence > curFence, curFence > fence
+      if knowsLess then
+        fence = curFence
+        bytes = fenced(inc, fence)
       end
-      if wasDeleted and (knowsMore or not isGrave) then
-        grave = fenced(cur, fence)
-      elseif knowsMore then
+      local isLive = not wasDeleted and curFilled > fence
+      local shows = not isDelete and filled > fence
+      local isNewer, isSame = version > curVersion, version == curVersion
+      if isFill and sub(version, 13, 28) == ZERO then
+        -- Loaded data that know their own time: the same as what was set with that time.
+        isSame = sub(version, 1, 12) == sub(curVersion, 1, 12)
+      end
+      local isFresher = isNewer or (isSame and filled > curFilled)
+      -- That there is nothing has no version: it is news if it was asked for later.
+      local isAbsent = byte(inc, 74) == 1
+      if isFill and isAbsent then isFresher = filled > curFilled end
+      local isTop
+      if isFill then
+        isTop = shows and (isFresher or not isLive)
+      else
+        isTop = isNewer or (isSame and wasDeleted) or (isFresher and not isDelete)
+      end
+
+      if isTop and shows then
+        if isFill and isLive and not isNewer then
+          version = curVersion
+          bytes = version .. sub(bytes, 41)
+        end
+        if isFill and not isGrave and (not isLive or not isSame or byte(inc, 74) ~= byte(cur, 74)) then
+          operation = isAbsent and 'd' or 'f'
+        end
+        if wasDeleted and (knowsMore or not isGrave) then
+          grave = fenced(cur, fence)
+        elseif knowsMore then
+          grave = newGrave(fence, inc)
+        end
+      elseif (isLive and not isTop) or (isFill and wasDeleted) then
+        if knowsMore and not isGrave then call('SETRANGE', key, 56, fence) end
+        if knowsMore and isGrave then grave = fenced(cur, fence) end
+        if knowsMore and not wasDeleted then grave = newGrave(fence, inc) end
+        bytes, operation, reply = nil, nil, curVersion
+      else
+        -- Neither of the two shows: what remains is the latest delete and the newest version known.
+        if not isNewer then version = curVersion end
+        local latest = knowsMore and inc or cur
+        local fresh, theirs = sub(inc, 83, 90), sub(cur, 83, 90)
+        if unpack('>d', theirs) > unpack('>d', fresh) then fresh = theirs end
+        bytes = version .. sub(version, 13, 28) .. fence .. '\\1\\2' .. sub(latest, 75, 82) .. fresh .. rep('\\0', 17)
+        local left = math.ceil(unpack('>d', fresh) - now)
+        life = left > 0 and string.format('%.0f', left) or '0'
+        local isTaken = isDelete and not knowsLess
+        operation = (isTaken or not wasDeleted) and 'd'
+        if not isTaken then reply = version end
+      end
+    elseif not isDelete then
+      if floor ~= ZERO and filled <= floor then
+        bytes, operation, reply = nil, nil, '-'
+      elseif fence > floor then
         grave = newGrave(fence, inc)
       end
-    elseif (isLive and not isTop) or (isFill and wasDeleted) then
-      if knowsMore and not isGrave then call('SETRANGE', key, 56, fence) end
-      if knowsMore and isGrave then grave = fenced(cur, fence) end
-      if knowsMore and not wasDeleted then grave = newGrave(fence, inc) end
-      bytes, operation, reply = nil, nil, curVersion
-    else
-      -- Neither of the two shows: what remains is the latest delete and the newest version known.
-      if not isNewer then version = curVersion end
-      local latest = knowsMore and inc or cur
-      local fresh, theirs = sub(inc, 83, 90), sub(cur, 83, 90)
-      if unpack('>d', theirs) > unpack('>d', fresh) then fresh = theirs end
-      bytes = version .. sub(version, 13, 28) .. fence .. '\\1\\2' .. sub(latest, 75, 82) .. fresh .. rep('\\0', 17)
-      local left = math.ceil(unpack('>d', fresh) - now)
-      life = left > 0 and string.format('%.0f', left) or '0'
-      local isTaken = isDelete and not knowsLess
-      operation = (isTaken or not wasDeleted) and 'd'
-      if not isTaken then reply = version end
     end
-  elseif not isDelete then
-    if floor ~= ZERO and filled <= floor then
-      bytes, operation, reply = nil, nil, '-'
-    elseif fence > floor then
-      grave = newGrave(fence, inc)
-    end
-  end
 
-  if grave and try('HSET', graves, member, grave) then try('ZADD', times, 'GT', goneAt(grave), member) end
-  local isTomb = bytes and byte(bytes, 74) == 2
-  if bytes and life == '0' then
-    -- Dead on arrival. It supersedes what was there all the same.
-    call('DEL', key)
-    if isTomb then forget(member, fence) end
-  elseif isTomb and try('ZADD', times, 'GT', goneAt(bytes), member) then
-    call('SET', key, bytes)
-  elseif bytes then
-    call('SET', key, bytes, 'PX', life)
+    if grave and try('HSET', graves, member, grave) then try('ZADD', times, 'GT', goneAt(grave), member) end
+    local isTomb = bytes and byte(bytes, 74) == 2
+    if bytes and life == '0' then
+      -- Dead on arrival. It supersedes what was there all the same.
+      call('DEL', key)
+      if isTomb then forget(member, fence) end
+    elseif isTomb and try('ZADD', times, 'GT', goneAt(bytes), member) then
+      call('SET', key, bytes)
+    elseif bytes then
+      call('SET', key, bytes, 'PX', life)
+    end
+    return reply, operation, version
+  end
+  return merge, forget
+end
+
+local merge, forget
+for at = 2, count + 1 do
+  local key, leaseKey, from = KEYS[at], KEYS[at + count], at * 3 + 3
+  local isFill, life, inc = ARGV[from] == 'f' and byte(ARGV[from + 2], 74) ~= 2, ARGV[from + 1], ARGV[from + 2]
+  local member, cur = sub(key, ARGV[3]), call('GETRANGE', key, 0, 89)
+  local reply, operation, version = 1, 's', sub(inc, 1, 40)
+  -- What most writes are: newer data over data, with nothing new about deletes. The rules below say the same of them.
+  if not isFill and life ~= '0' and byte(inc, 74) ~= 2 and #cur == 90 and byte(cur, 73) == 1 and byte(cur, 74) < 2
+    and sub(cur, 57, 72) == sub(inc, 57, 72) and sub(inc, 41, 56) > sub(inc, 57, 72) and version > sub(cur, 1, 40) then
+    call('SET', key, inc, 'PX', life)
+  else
+    if not merge then merge, forget = makeMerge() end
+    reply, operation, version = merge(key, member, inc, life, isFill, cur)
   end
   local news = operation and version .. ' ' .. operation
   local lease = leaseKey and call('GET', leaseKey)
@@ -210,6 +228,7 @@ end
 advance()
 if seq and math.floor(seq / TRIM_EVERY) > math.floor((seq - told) / TRIM_EVERY) then
   -- Whatever goes wrong here, what was written stands.
+  if not forget then merge, forget = makeMerge() end
   pcall(function()
     local function trim(members)
       for _, member in ipairs(members) do
