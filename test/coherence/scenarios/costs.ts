@@ -4,8 +4,9 @@ import type { Scenario } from '../scenario.js';
 import { expectThat } from '../waiting.js';
 
 const WARM_UP_HITS = 2_000;
-/** As many hits as one takes about this long for, and no more than are needed to tell. */
-const MEASURED_MS = 1_000;
+/** The best of several rounds: what else the machine does is not the cost of a hit. */
+const ROUNDS = 7;
+const ROUND_MS = 200;
 const HITS_MAX = 200_000;
 
 const hitCost: Scenario = {
@@ -19,8 +20,10 @@ const hitCost: Scenario = {
       const key = stage.key('hit');
       await cache.getOrLoad(key, async () => ({ id: 42, speedKmh: 61 }));
       const roughNs = await cache.measureHits(key, WARM_UP_HITS);
-      const hits = Math.min(HITS_MAX, Math.ceil((MEASURED_MS * 1e6) / roughNs));
-      const ns = Math.round(await cache.measureHits(key, hits));
+      const hits = Math.min(HITS_MAX, Math.ceil((ROUND_MS * 1e6) / roughNs));
+      let bestNs = roughNs;
+      for (let round = 0; round < ROUNDS; round++) bestNs = Math.min(bestNs, await cache.measureHits(key, hits));
+      const ns = Math.round(bestNs);
       return { note: `${ns.toLocaleString('en-US')} ns`, measure: { value: ns, unit: 'ns' } };
     }),
 };
