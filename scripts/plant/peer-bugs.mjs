@@ -1,5 +1,6 @@
 /** Bugs of the peers. */
 const table = 'src/peer/lease-table.test.ts';
+const peerStore = 'src/peer/peer-store.test.ts';
 const desk = 'src/peer/lease-desk.test.ts';
 
 export const peerBugs = [
@@ -59,5 +60,53 @@ export const peerBugs = [
     find: 'if (open.length === 0) return answers;',
     replace: 'return answers;',
     tests: ['src/core/lease-offices.test.ts'],
+  },
+  {
+    id: 'peer-doubt-believed',
+    what: 'an owner that may have missed writes is believed alone',
+    file: 'src/peer/peer-service.ts',
+    find: 'doubts?.has(bucketOf(key)) === true',
+    replace: 'false',
+    tests: ['src/peer/peer-service.test.ts'],
+  },
+  {
+    id: 'peer-doubt-partial',
+    what: 'what is doubted is an answer though somebody who holds it was not asked',
+    file: 'src/peer/peer-tier.ts',
+    find: "this.isPartial ? { kind: 'skipped'",
+    replace: "false ? { kind: 'skipped'",
+    tests: ['src/peer/peer-tier.test.ts'],
+  },
+  {
+    id: 'peer-write-old-owners-only',
+    what: 'a write counts as stored though its answers told of an owner that does not have it',
+    file: 'src/peer/peer-tier.ts',
+    find: 'if (owners.epoch === epoch) break;',
+    replace: 'break;',
+    tests: ['src/peer/peer-tier.test.ts'],
+  },
+  {
+    id: 'peer-old-words-revive',
+    what: 'a dead member comes back by an old word',
+    file: 'src/peer/member-table.ts',
+    find: 'if (record.incarnation > known.incarnation && isThere(record)) {',
+    replace: 'if (record.incarnation >= known.incarnation && isThere(record)) {',
+    tests: ['src/peer/member-table.test.ts'],
+  },
+  {
+    id: 'peer-marks-left-behind',
+    what: 'a bucket is taken over without the marks of what was evicted',
+    file: 'src/peer/peer-store.ts',
+    find: 'this.#marks.noteFillStart(bucket, marks.fillStart);',
+    replace: '',
+    tests: [peerStore],
+  },
+  {
+    id: 'peer-same-rack',
+    what: 'replicas share a rack though there is another',
+    file: 'src/peer/placement.ts',
+    find: '(at) => !racks.has((drawers[at] as Drawer).rack)',
+    replace: '(at) => !chosen.includes(at)',
+    tests: ['src/peer/placement.test.ts'],
   },
 ];

@@ -2,8 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../test/virtual-clock.js';
 import type { Call } from '../core/call.js';
 import { CacheError } from '../core/errors.js';
-import type { Outcome } from '../core/outcome.js';
 import { Batcher } from './batcher.js';
+import type { PeerRead } from './transport.js';
 import { decodeRequest, encodeReply, type WireRead } from './wire.js';
 
 /** A request that is under way, to be answered by the test. */
@@ -37,7 +37,7 @@ function misses(request: Sent | undefined): void {
   request?.reply(encodeReply({ reads: (request?.reads ?? []).map(() => 'miss'), writes: [], leases: [] }));
 }
 
-async function kindsOf(outcomes: Promise<readonly Outcome[]>): Promise<string[]> {
+async function kindsOf(outcomes: Promise<readonly PeerRead[]>): Promise<string[]> {
   return (await outcomes).map((outcome) => (outcome.kind === 'skipped' ? outcome.why : outcome.kind));
 }
 
@@ -52,7 +52,7 @@ describe('adaptive batching', () => {
   });
 
   it('has at most two requests in flight; the rest waits, and leaves together when one returns', async () => {
-    const reads: Promise<readonly Outcome[]>[] = [];
+    const reads: Promise<readonly PeerRead[]>[] = [];
     for (const key of ['a', 'b', 'c', 'd', 'e']) {
       reads.push(batcher.read([key], call()));
       await clock.advanceSettled(0);

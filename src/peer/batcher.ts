@@ -2,12 +2,12 @@ import { type Call, remainingMs } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
 import { decodeEntry } from '../core/entry-format.js';
 import { CacheError, toError } from '../core/errors.js';
-import { MISS, type Outcome, type SkipReason, type WriteOutcome } from '../core/outcome.js';
+import { MISS, type SkipReason, type WriteOutcome } from '../core/outcome.js';
 import type { LeaseQuestion } from './lease-wire.js';
 import { BATCH_BYTES_MAX, BATCH_KEYS_MAX } from './limits.js';
 import { Ticket } from './ticket.js';
-import type { LeaseOutcome } from './transport.js';
-import { decodeReply, encodeRequest, type WireRead, type WireWrite } from './wire.js';
+import type { LeaseOutcome, PeerRead } from './transport.js';
+import { type DoubtedRead, decodeReply, encodeRequest, type WireRead, type WireWrite } from './wire.js';
 
 /**
  * Two: while one request is answered the next is under way. With more the batches get smaller, and it is the number
@@ -22,7 +22,7 @@ const QUEUE_BYTES_MAX = 16 * 1_048_576;
 export type Send = (body: Uint8Array) => Promise<Uint8Array>;
 
 type Item =
-  | { readonly kind: 'read'; readonly key: string; readonly ticket: Ticket<Outcome>; readonly index: number }
+  | { readonly kind: 'read'; readonly key: string; readonly ticket: Ticket<PeerRead>; readonly index: number }
   | {
       readonly kind: 'write';
       readonly write: WireWrite;
@@ -62,8 +62,8 @@ export class Batcher {
   }
 
   /** Answers in the order of the keys, within the call. Never rejects. */
-  read(keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
-    const ticket = new Ticket<Outcome>(keys.length);
+  read(keys: readonly string[], call: Call): Promise<readonly PeerRead[]> {
+    const ticket = new Ticket<PeerRead>(keys.length);
     keys.forEach((key, index) => {
       this.#enqueue({ kind: 'read', key, ticket, index }, call);
     });
@@ -213,9 +213,10 @@ function skip(item: Item, why: SkipReason): void {
   item.ticket.settle(item.index, { kind: 'skipped', why });
 }
 
-function toOutcome(bytes: Uint8Array): Outcome {
+function toOutcome(read: Uint8Array | DoubtedRead): PeerRead {
   try {
-    return { kind: 'found', entry: decodeEntry(bytes) };
+    if (read instanceof Uint8Array) return { kind: 'found', entry: decodeEntry(read) };
+    return { kind: 'doubted', entry: decodeEntry(read.doubted) };
   } catch (thrown) {
     return { kind: 'failed', error: toError(thrown) };
   }

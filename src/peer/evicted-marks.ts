@@ -26,6 +26,12 @@ export class EvictedMarks {
     this.#fillStarts[bucket] = laterHlc(this.fillStart(bucket), fillStart);
   }
 
+  /** Another node knows what is to be known of the bucket. */
+  forget(bucket: number): void {
+    this.#fences[bucket] = HLC_ZERO;
+    this.#fillStarts[bucket] = HLC_ZERO;
+  }
+
   /** The latest delete that a key of the bucket, which is not here, may have seen. */
   fence(bucket: number): Hlc {
     return this.#fences[bucket] ?? HLC_ZERO;

@@ -3,15 +3,16 @@ import { type Call, waitWithin } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
 import type { Floor } from '../core/floors.js';
-import type { Outcome, WriteOutcome } from '../core/outcome.js';
+import type { WriteOutcome } from '../core/outcome.js';
 import { Batcher } from './batcher.js';
 import { formatFloors, parseFloorList } from './control-format.js';
 import type { GossipReply, GossipRequest } from './gossip.js';
 import { formatGossip, parseGossipReply } from './gossip-format.js';
+import { decodePage, formatHandover, type HandoverPage, type HandoverRequest } from './handover-format.js';
 import { exchange, type HttpReply } from './http-exchange.js';
 import type { LeaseQuestion } from './lease-wire.js';
 import { EPOCH_HEADER, HOPS_HEADER, REPLY_BYTES_MAX, REQUEST_MAX_MS } from './limits.js';
-import type { FloorList, Gossiped, LeaseOutcome, PeerTransport } from './transport.js';
+import type { FloorList, Gossiped, LeaseOutcome, PeerRead, PeerTransport } from './transport.js';
 import type { WireWrite } from './wire.js';
 
 export interface HttpTransportOptions {
@@ -46,7 +47,7 @@ export class HttpPeerTransport implements PeerTransport {
     this.#options = options;
   }
 
-  read(address: string, keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
+  read(address: string, keys: readonly string[], call: Call): Promise<readonly PeerRead[]> {
     if (this.#closed) return Promise.resolve(keys.map(() => ({ kind: 'failed', error: closedError() })));
     return this.#peer(address).batcher.read(keys, call);
   }
@@ -64,14 +65,20 @@ export class HttpPeerTransport implements PeerTransport {
   async gossip(address: string, said: Gossiped<GossipRequest>, call: Call): Promise<Gossiped<GossipReply>> {
     const headers = { 'content-type': 'application/json' };
     const body = formatGossip(said);
-    return parseGossipReply(
-      await this.#control(address, call, { method: 'POST', path: '/internal/cache/gossip', headers, body }),
-    );
+    const request = { method: 'POST', path: '/internal/cache/gossip', headers, body } as const;
+    return parseGossipReply((await this.#control(address, call, request)).toString('utf8'));
+  }
+
+  async handover(address: string, handover: HandoverRequest, call: Call): Promise<HandoverPage> {
+    const headers = { 'content-type': 'application/json' };
+    const body = formatHandover(handover);
+    const request = { method: 'POST', path: '/internal/cache/handover', headers, body } as const;
+    return decodePage(await this.#control(address, call, request));
   }
 
   async floors(address: string, mark: string | undefined, call: Call): Promise<FloorList> {
     const path = mark === undefined ? '/internal/cache/floors' : `/internal/cache/floors?after=${mark}`;
-    return parseFloorList(await this.#control(address, call, { method: 'GET', path }));
+    return parseFloorList((await this.#control(address, call, { method: 'GET', path })).toString('utf8'));
   }
 
   async raise(address: string, floors: readonly Floor[], call: Call): Promise<void> {
@@ -94,7 +101,7 @@ export class HttpPeerTransport implements PeerTransport {
     await Promise.all(peers.map((peer) => peer.close(this.#options.clock)));
   }
 
-  #control(address: string, call: Call, request: ControlRequest): Promise<string> {
+  #control(address: string, call: Call, request: ControlRequest): Promise<Buffer> {
     if (this.#closed) return Promise.reject(closedError());
     return waitWithin(this.#options.clock, call, peerName(address), this.#peer(address).control(request));
   }
@@ -152,14 +159,14 @@ class HttpPeer {
     });
   }
 
-  async control({ headers, ...request }: ControlRequest): Promise<string> {
+  async control({ headers, ...request }: ControlRequest): Promise<Buffer> {
     if (this.#controls >= CONTROL_MAX) {
       throw new CacheError('overloaded', `${CONTROL_MAX} requests to ${peerName(this.#address)} are under way already`);
     }
     this.#controls += 1;
     try {
       const reply = await this.#ask({ ...request, headers: { ...this.#headers, ...headers } });
-      return reply.body.toString('utf8');
+      return reply.body;
     } finally {
       this.#controls -= 1;
     }

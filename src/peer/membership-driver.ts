@@ -1,4 +1,4 @@
-import type { Call } from '../core/call.js';
+import { type Call, waitWithin } from '../core/call.js';
 import type { Cancel, Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
 import type { GossipReply, GossipRequest } from './gossip.js';
@@ -73,12 +73,15 @@ export class MembershipDriver {
     if (learning !== undefined && learning.untilMs > nowMs) return learning.done;
     const done = this.handle({ kind: 'differs', address });
     this.#learning.set(address, { untilMs: nowMs + LEARN_EVERY_MS, done });
+    this.#parts.clock.schedule(LEARN_EVERY_MS, () => this.#learning.delete(address));
     return done;
   }
 
-  /** Resolves when whatever is being learned is known. */
-  async learned(): Promise<void> {
-    await Promise.all([...this.#learning.values()].map(({ done }) => done));
+  /** Resolves when whatever is being learned is known, or the call is over. Never rejects. */
+  async learned(call: Call): Promise<void> {
+    if (this.#learning.size === 0) return;
+    const all = Promise.all([...this.#learning.values()].map(({ done }) => done));
+    await waitWithin(this.#parts.clock, call, 'the members', all).catch(() => {});
   }
 
   forget(address: string): void {

@@ -9,6 +9,7 @@ import type { Tier } from '../core/tier.js';
 import { encodeVersion } from '../core/version.js';
 import { formatFloorList, formatHello, isMark, parseFloors } from './control-format.js';
 import { formatGossip, parseGossipRequest } from './gossip-format.js';
+import { encodePage, parseHandover } from './handover-format.js';
 import { HttpProblem } from './http-problem.js';
 import { BODY_BYTES_MAX, EPOCH_HEADER, PAYLOAD_BYTES_MAX, REQUEST_MAX_MS } from './limits.js';
 import type { HandleRequest, PeerReply, PeerRequest } from './peer-server.js';
@@ -68,6 +69,9 @@ export function peerRoutes(parts: RouteParts): HandleRequest {
       case `${PREFIX}gossip`:
         allow(request, ['POST']);
         return postGossip(request, service);
+      case `${PREFIX}handover`:
+        allow(request, ['POST']);
+        return postHandover(request, service);
       case FLOORS:
         allow(request, ['GET', 'POST']);
         return request.method === 'GET' ? getFloors(undefined, service) : postFloors(request, service);
@@ -110,6 +114,11 @@ async function postBatch(request: PeerRequest, service: PeerService): Promise<Pe
   return { status: 200, body, ...(differs && { headers: { [EPOCH_HEADER]: epoch } }) };
 }
 
+async function postHandover(request: PeerRequest, service: PeerService): Promise<PeerReply> {
+  const handover = parseHandover((await request.body(GOSSIP_BYTES_MAX)).toString('utf8'));
+  return { status: 200, body: encodePage(service.handover(handover)) };
+}
+
 async function postGossip(request: PeerRequest, service: PeerService): Promise<PeerReply> {
   const said = parseGossipRequest((await request.body(GOSSIP_BYTES_MAX)).toString('utf8'));
   return { status: 200, body: formatGossip(await service.gossip(said)) };
@@ -129,7 +138,7 @@ async function postFloors(request: PeerRequest, service: PeerService): Promise<P
 function readOwn({ service }: RouteParts, key: string): readonly Outcome[] {
   return service
     .batch({ reads: [key], writes: [], leases: [] })
-    .reads.map((read) => (typeof read === 'string' ? { kind: 'miss' } : { kind: 'found', entry: decodeEntry(read) }));
+    .reads.map((read) => (read instanceof Uint8Array ? { kind: 'found', entry: decodeEntry(read) } : { kind: 'miss' }));
 }
 
 /** @throws HttpProblem 503 when it is not known whether there is an entry */

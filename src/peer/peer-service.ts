@@ -1,5 +1,8 @@
 import type { Floor } from '../core/floors.js';
+import { bucketOf } from '../core/key.js';
+import type { Doubts } from './doubts.js';
 import type { GossipReply, GossipRequest } from './gossip.js';
+import type { HandoverPage, HandoverRequest } from './handover-format.js';
 import type { LeaseQuestion, LeaseReply } from './lease-wire.js';
 import { BATCH_BYTES_MAX } from './limits.js';
 import type { PeerStore } from './peer-store.js';
@@ -11,6 +14,7 @@ export interface PeerService {
   /** From the own store, and never by asking further: a request hops once. */
   batch(request: BatchRequest): BatchReply;
   hello(): Hello;
+  handover(request: HandoverRequest): HandoverPage;
   gossip(said: Gossiped<GossipRequest>): Promise<Gossiped<GossipReply>>;
   /** Of the placement by which this node finds owners. */
   epoch(): string;
@@ -29,6 +33,7 @@ export function answerBatch(
   store: PeerStore,
   counter: LeaseCounter,
   { reads, writes, leases }: BatchRequest,
+  doubts?: Pick<Doubts, 'has'>,
 ): BatchReply {
   // Writes first: who asks for both in one request wants to read what it wrote, and be told of it.
   const outcomes = writes.map(({ key, bytes, mode }) => store.write(key, bytes, mode));
@@ -38,7 +43,8 @@ export function answerBatch(
     if (room <= 0) return 'later';
     const bytes = store.read(key);
     room -= bytes?.length ?? 0;
-    return bytes ?? 'miss';
+    if (bytes === undefined) return 'miss';
+    return doubts?.has(bucketOf(key)) === true ? { doubted: bytes } : bytes;
   });
   return { reads: answers, writes: outcomes, leases: replies };
 }

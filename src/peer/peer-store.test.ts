@@ -51,6 +51,59 @@ function textOf(key: string, from = store): string | undefined {
   return entry?.kind === 'value' ? new TextDecoder().decode(entry.payload) : entry?.kind;
 }
 
+/** What another store has of the bucket of `key`, but for the key itself. */
+const nothing = { has: () => false };
+
+describe('a bucket of the store', () => {
+  const bucket = bucketOf('k');
+
+  it('lists its keys', () => {
+    write('k', value(5));
+    write('other', value(5));
+    expect([...store.keysOf(bucket)]).toEqual(['k']);
+    write('k', value(6));
+    expect([...store.keysOf(bucket)]).toEqual(['k']);
+    expect([...store.keysOf((bucket + 1) % 4_096)]).toEqual([]);
+  });
+
+  it('gives up what another store has evicted, and lets it in no more', () => {
+    const marks = { fence: { ms: 4, counter: 0 }, fillStart: { ms: 6, counter: 0 } };
+    write('k', value(5));
+    store.adoptMarks(bucket, marks, nothing);
+    expect(read('k')).toBeUndefined();
+    expect(write('k', value(6), 'fill')).toBe('superseded');
+    expect(write('k', value(7), 'fill')).toBe('stored');
+    expect(store.marksOf(bucket)).toEqual(marks);
+  });
+
+  it('keeps what the other store has too, what is newer, and what was deleted', () => {
+    const marks = { fence: HLC_ZERO, fillStart: { ms: 6, counter: 0 } };
+    write('k', value(5));
+    store.adoptMarks(bucket, marks, { has: (key: string) => key === 'k' });
+    expect(textOf('k')).toBe('at 5');
+    write('k', value(7));
+    store.adoptMarks(bucket, marks, nothing);
+    expect(textOf('k')).toBe('at 7');
+    write('k', deletion(8));
+    store.adoptMarks(bucket, { fence: HLC_ZERO, fillStart: { ms: 9, counter: 0 } }, nothing);
+    expect(textOf('k')).toBe('tombstone');
+  });
+
+  it('is evicted as a whole, and remembered', () => {
+    write('k', value(5));
+    store.evict(bucket);
+    expect(store.entries).toBe(0);
+    expect(write('k', value(5), 'fill')).toBe('superseded');
+  });
+
+  it('is forgotten as a whole: what others keep comes back', () => {
+    write('k', value(5));
+    store.evict(bucket);
+    store.forget(bucket);
+    expect(write('k', value(5), 'fill')).toBe('stored');
+  });
+});
+
 /** A store that holds `count` entries as `value` makes them, and no more. */
 function smallStore(count: number): HeapPeerStore {
   return new HeapPeerStore(clock, count * costBytes('key:1', encodeEntry(value(1))));

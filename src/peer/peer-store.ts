@@ -6,6 +6,7 @@ import { compareHlc, HLC_ZERO, laterHlc } from '../core/hlc.js';
 import { bucketOf } from '../core/key.js';
 import { STORED, type WriteOutcome } from '../core/outcome.js';
 import { EvictedMarks } from './evicted-marks.js';
+import type { BucketMarks } from './handover-format.js';
 
 /** The entries that this node keeps for all: encoded, so that keeping and sending them costs no decoding. */
 export interface PeerStore {
@@ -16,6 +17,23 @@ export interface PeerStore {
   /** What it holds, with what holding it costs. */
   readonly sizeBytes: number;
   readonly entries: number;
+}
+
+/** A store whose buckets can be handed over. */
+export interface BucketStore extends PeerStore {
+  /** In no order; some may be dead by now. */
+  keysOf(bucket: number): Iterable<string>;
+  /** What is remembered of the entries of a bucket that were evicted. */
+  marksOf(bucket: number): BucketMarks;
+  /**
+   * Remembers what another store does, which has of the bucket exactly what is in `had`: what is here, not there, and no
+   * newer than what was evicted there, goes.
+   */
+  adoptMarks(bucket: number, marks: BucketMarks, had: { has(key: string): boolean }): void;
+  /** Gives up what is kept of a bucket, and remembers that it was evicted. */
+  evict(bucket: number): void;
+  /** Gives up all that is known of a bucket: others keep it. */
+  forget(bucket: number): void;
 }
 
 /**
@@ -32,7 +50,7 @@ const LOOKS_MAX = 64;
  * first entry that is dead or was not read since it came by last, and passes over the others once. Dead ones
  * that nobody asks for hold their room until the hand comes by.
  */
-export class HeapPeerStore implements PeerStore {
+export class HeapPeerStore implements BucketStore {
   readonly #clock: Pick<Clock, 'wallMs'>;
   readonly #maxBytes: number;
   readonly #slots = new Map<string, number>();
@@ -42,6 +60,7 @@ export class HeapPeerStore implements PeerStore {
   readonly #deadAtMs: number[] = [];
   readonly #used: boolean[] = [];
   readonly #marks = new EvictedMarks();
+  readonly #byBucket = new Map<number, Set<string>>();
   #hand = 0;
   #sizeBytes = 0;
 
@@ -81,6 +100,54 @@ export class HeapPeerStore implements PeerStore {
     return this.#keep(key, entry, encoded(entry, incoming, bytes), outcome);
   }
 
+  keysOf(bucket: number): Iterable<string> {
+    return this.#byBucket.get(bucket) ?? [];
+  }
+
+  marksOf(bucket: number): BucketMarks {
+    return { fence: this.#marks.fence(bucket), fillStart: this.#marks.fillStart(bucket) };
+  }
+
+  adoptMarks(bucket: number, marks: BucketMarks, had: { has(key: string): boolean }): void {
+    this.#marks.noteFence(bucket, marks.fence);
+    this.#marks.noteFillStart(bucket, marks.fillStart);
+    for (const key of [...this.keysOf(bucket)]) {
+      if (had.has(key)) continue;
+      const slot = this.#slots.get(key) as number;
+      const { kind, fillStart } = decodeEntry(this.#bytes[slot] as Uint8Array);
+      if (kind !== 'tombstone' && compareHlc(fillStart, marks.fillStart) <= 0) this.#remove(slot);
+    }
+  }
+
+  forget(bucket: number): void {
+    for (const key of [...this.keysOf(bucket)]) this.#remove(this.#slots.get(key) as number);
+    this.#marks.forget(bucket);
+  }
+
+  evict(bucket: number): void {
+    for (const key of [...this.keysOf(bucket)]) {
+      const slot = this.#slots.get(key) as number;
+      const { fence, fillStart } = decodeEntry(this.#bytes[slot] as Uint8Array);
+      this.#marks.noteFence(bucket, fence);
+      this.#marks.noteFillStart(bucket, fillStart);
+      this.#remove(slot);
+    }
+  }
+
+  #index(key: string): void {
+    const bucket = bucketOf(key);
+    const keys = this.#byBucket.get(bucket);
+    if (keys === undefined) this.#byBucket.set(bucket, new Set([key]));
+    else keys.add(key);
+  }
+
+  #unindex(key: string): void {
+    const bucket = bucketOf(key);
+    const keys = this.#byBucket.get(bucket);
+    keys?.delete(key);
+    if (keys?.size === 0) this.#byBucket.delete(bucket);
+  }
+
   #writeNew(key: string, incoming: Entry, bytes: Uint8Array, mode: WriteMode): WriteOutcome {
     const bucket = bucketOf(key);
     const mark = mode === 'fill' ? this.#marks.fillStart(bucket) : this.#marks.fence(bucket);
@@ -104,6 +171,7 @@ export class HeapPeerStore implements PeerStore {
     }
     if (slot === undefined) {
       this.#slots.set(key, this.#keys.length);
+      this.#index(key);
       this.#keys.push(key);
       this.#bytes.push(bytes);
       this.#deadAtMs.push(dies);
@@ -150,6 +218,7 @@ export class HeapPeerStore implements PeerStore {
     const key = this.#keys[slot] as string;
     this.#sizeBytes -= costBytes(key, this.#bytes[slot] as Uint8Array);
     this.#slots.delete(key);
+    this.#unindex(key);
     if (slot !== last) {
       const moved = this.#keys[last] as string;
       this.#keys[slot] = moved;

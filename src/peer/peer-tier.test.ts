@@ -10,7 +10,7 @@ import { ENTRY_BYTES_MAX } from './limits.js';
 import type { Member } from './member.js';
 import { HeapPeerStore } from './peer-store.js';
 import { type PeerGuard, PeerTier } from './peer-tier.js';
-import type { PeerTransport } from './transport.js';
+import type { PeerRead, PeerTransport } from './transport.js';
 import type { WireWrite } from './wire.js';
 
 const self: Member = { id: '00000000000a', address: 'self:1', weight: 1 };
@@ -26,8 +26,12 @@ let clock: VirtualClock;
 let store: HeapPeerStore;
 let owners: readonly Member[];
 let suspects: Set<string>;
+/** Whether what this node has is doubted. */
+let doubted: boolean;
+/** Who holds the key besides, once the answers have taught it. */
+let learnedOf: readonly Member[];
 /** What a member answers, for every key; `never`: not within any deadline. */
-let reads: Map<string, Outcome | Never>;
+let reads: Map<string, PeerRead | Never>;
 let writes: Map<string, WriteOutcome | Never>;
 let asked: string[];
 let sent: WireWrite[];
@@ -38,6 +42,8 @@ beforeEach(() => {
   store = new HeapPeerStore(clock, 64 * 1_048_576);
   owners = [one, two];
   suspects = new Set();
+  doubted = false;
+  learnedOf = [];
   reads = new Map();
   writes = new Map();
   asked = [];
@@ -65,7 +71,19 @@ function tier(): PeerTier {
     store,
     guard,
     transport: transport as PeerTransport,
-    owners: { self, ownersOf: () => owners, isSuspect: (id) => suspects.has(id) },
+    owners: {
+      self,
+      get epoch() {
+        return owners.map(({ id }) => id).join();
+      },
+      ownersOf: () => owners,
+      holdersOf: () => owners,
+      isSuspect: (id) => suspects.has(id),
+      isDoubted: () => doubted,
+      learned: async () => {
+        owners = [...owners, ...learnedOf.filter((member) => !owners.includes(member))];
+      },
+    },
   });
 }
 
@@ -227,7 +245,57 @@ describe('a read of the peer level', () => {
   });
 });
 
+describe('a read of what is in doubt', () => {
+  const doubtedAt = (text: string, atMs = 5): PeerRead => ({ kind: 'doubted', entry: entry(text, atMs) });
+
+  it('is answered by somebody who is sure, whoever answers first', async () => {
+    reads.set(one.address, doubtedAt('doubted', 9)).set(two.address, found('sure'));
+    expect(await read()).toBe('sure');
+  });
+
+  it('is the newest of what all have when nobody is sure', async () => {
+    reads.set(one.address, doubtedAt('older', 5)).set(two.address, doubtedAt('newer', 6));
+    expect(await read()).toBe('newer');
+    owners = [self, one];
+    doubted = true;
+    store.write('k', encodeEntry(entry('newest', 7)), 'set');
+    expect(await read()).toBe('newest');
+  });
+
+  it.each([
+    ['is missing at one of those who are sure', MISS, 'miss'],
+    ['could not be asked of one', FAILED, 'failed'],
+    ['was not asked of one that is busy', BUSY, 'overloaded'],
+  ])('is no answer when it %s', async (_what, other, expected) => {
+    reads.set(one.address, doubtedAt('doubted')).set(two.address, other);
+    expect(await read()).toBe(expected);
+  });
+
+  it('is no answer while somebody who holds it is suspect', async () => {
+    suspects.add(two.id);
+    reads.set(one.address, doubtedAt('doubted'));
+    expect(await read()).toBe('not-ready');
+  });
+
+  it('does not believe the own store alone', async () => {
+    owners = [self, one];
+    doubted = true;
+    store.write('k', encodeEntry(entry('own')), 'set');
+    expect(await read()).toBe('miss');
+    reads.set(one.address, found('of one'));
+    expect(await read()).toBe('of one');
+  });
+});
+
 describe('a write of the peer level', () => {
+  it('reaches those too who turn out to hold the key by now, and is not stored without them', async () => {
+    const three: Member = { id: '00000000000d', address: 'three:1', weight: 1 };
+    learnedOf = [three];
+    writes.set(three.address, FAILED);
+    expect(await write()).toBe('failed');
+    expect(asked).toEqual(['write one:1 k', 'write two:1 k', 'write three:1 k']);
+  });
+
   it('goes to all owners, this node among them when it is one', async () => {
     owners = [self, one];
     expect(await write()).toBe('stored');

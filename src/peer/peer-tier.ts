@@ -1,6 +1,6 @@
 import { type Call, remainingMs } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
-import { type Entry, NO_PAYLOAD } from '../core/entry.js';
+import { type Entry, mergeEntries, NO_PAYLOAD } from '../core/entry.js';
 import { decodeEntry, encodeEntry } from '../core/entry-format.js';
 import { CacheError, toError } from '../core/errors.js';
 import { MISS, type Outcome, type SkipReason, STORED, type WriteOutcome } from '../core/outcome.js';
@@ -9,7 +9,7 @@ import { newerVersion } from '../core/version.js';
 import { ENTRY_BYTES_MAX } from './limits.js';
 import type { Member } from './member.js';
 import type { PeerStore } from './peer-store.js';
-import type { PeerTransport } from './transport.js';
+import type { PeerRead, PeerTransport } from './transport.js';
 import type { WireWrite } from './wire.js';
 
 /**
@@ -25,6 +25,18 @@ export interface PeerGuard {
   forget(address: string): void;
 }
 
+/** Who keeps what, now and while that changes. */
+export interface PeerHolders extends PeerOwners {
+  /** Of the placement. */
+  readonly epoch: string;
+  /** The owners, and as long as a change has not settled those who held the key before. */
+  holdersOf(key: string): readonly Member[];
+  /** Whether what this node has of a key is not to be believed alone. */
+  isDoubted(key: string): boolean;
+  /** Resolves when this node knows what the answers of others said of another epoch, within the call. Never rejects. */
+  learned(call: Call): Promise<void>;
+}
+
 /** Who owns what, and who is better not waited for. */
 export interface PeerOwners {
   /** This node; the same object wherever it is an owner. */
@@ -35,7 +47,7 @@ export interface PeerOwners {
 
 export interface PeerTierParts {
   readonly clock: Clock;
-  readonly owners: PeerOwners;
+  readonly owners: PeerHolders;
   readonly store: PeerStore;
   readonly transport: PeerTransport;
   readonly guard: PeerGuard;
@@ -51,7 +63,10 @@ type Shares = Map<Member, number[]>;
  * those that are suspect left out, and the first that has it is the answer. A miss means that an owner said so and
  * none had it; what no owner could answer has failed, and what there was nobody to ask for is skipped (`no-owner`).
  *
- * Write: to all owners at once. The answer is
+ * What a node has of a bucket that it was given a moment ago, or of which it may have missed writes, is doubted: it is
+ * the answer only if all who hold the key answered and have it, and nobody is surer; then the newest is.
+ *
+ * Write: to all who hold the key at once; those too who turn out, by the answers, to hold it by now. The answer is
  * 1. `superseded`, if any owner has something newer: that one will win wherever the two meet;
  * 2. else `failed` or `skipped`, if any owner did not take it, though others may have: it still holds what is older, and
  *    whoever found that before the newer copy would serve it; so the write is to be sent again;
@@ -71,26 +86,48 @@ export class PeerTier implements Tier {
   async read(keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
     const refused = this.#refusal(call);
     if (refused !== undefined) return keys.map(() => refused);
-    const answers: (Outcome | undefined)[] = new Array(keys.length).fill(undefined);
+    const answers = keys.map(() => new ReadAnswer());
     const shares: Shares = new Map();
-    keys.forEach((key, i) => {
-      answers[i] = this.#readHere(key, i, shares);
+    keys.forEach((key, place) => {
+      this.#readHere(key, place, answers[place] as ReadAnswer, shares);
     });
     if (shares.size > 0) await this.#readThere(keys, answers, shares, call);
-    return answers.map((answer) => answer ?? { kind: 'skipped', why: 'no-owner' });
+    return answers.map((answer) => answer.outcome);
   }
 
   async write(writes: readonly Write[], call: Call): Promise<readonly WriteOutcome[]> {
     const refused = this.#refusal(call);
     if (refused !== undefined) return writes.map(() => refused);
-    const { owners, store } = this.#parts;
+    const { owners } = this.#parts;
     const encoded = writes.map(encodeWrite);
     const told: WriteOutcome[][] = writes.map(() => []);
+    const knowing: Set<string>[] = writes.map(() => new Set());
+    // A second time, if the first one's answers taught who else holds them; what changes meanwhile is the next call's.
+    for (let round = 0; round < 2; round++) {
+      const { epoch } = owners;
+      await this.#tellAll(writes, encoded, told, knowing, call);
+      await owners.learned(call);
+      if (owners.epoch === epoch) break;
+    }
+    return told.map((outcomes, i) => (encoded[i] as EncodedWrite).tooLarge ?? resultOf(outcomes));
+  }
+
+  /** Tells every write to those who hold its key and do not know of it; what they said is added to `told`. */
+  async #tellAll(
+    writes: readonly Write[],
+    encoded: readonly EncodedWrite[],
+    told: WriteOutcome[][],
+    knowing: readonly Set<string>[],
+    call: Call,
+  ): Promise<void> {
+    const { owners, store } = this.#parts;
     const shares: Shares = new Map();
     const alsoTold: Shares = new Map();
     writes.forEach(({ key }, place) => {
       const { bytes, mode } = encoded[place] as EncodedWrite;
-      const all = owners.ownersOf(key);
+      const know = knowing[place] as Set<string>;
+      const all = owners.holdersOf(key).filter(({ id }) => !know.has(id));
+      for (const { id } of all) know.add(id);
       const isOwner = all.includes(owners.self);
       if (isOwner) told[place]?.push(store.write(key, bytes, mode));
       const others = all.filter((owner) => owner !== owners.self);
@@ -109,7 +146,6 @@ export class PeerTier implements Tier {
         });
       }),
     );
-    return told.map((outcomes, i) => (encoded[i] as EncodedWrite).tooLarge ?? resultOf(outcomes));
   }
 
   async close(): Promise<void> {
@@ -121,38 +157,42 @@ export class PeerTier implements Tier {
     return remainingMs(this.#parts.clock, call) <= 0 ? { kind: 'skipped', why: 'no-time' } : undefined;
   }
 
-  /** What the own store has of a key; if nothing, whom to ask for it is added to `shares`. */
-  #readHere(key: string, place: number, shares: Shares): Outcome | undefined {
+  /** What the own store has of a key; if that is not enough, whom to ask for it is added to `shares`. */
+  #readHere(key: string, place: number, answer: ReadAnswer, shares: Shares): void {
     const { owners, store } = this.#parts;
-    const all = owners.ownersOf(key);
-    const isOwner = all.includes(owners.self);
-    if (isOwner) {
+    const all = owners.holdersOf(key);
+    if (all.includes(owners.self)) {
       const bytes = store.read(key);
-      if (bytes !== undefined) return { kind: 'found', entry: decodeEntry(bytes) };
+      const isDoubted = owners.isDoubted(key);
+      if (bytes === undefined) answer.take(MISS);
+      else answer.take({ kind: isDoubted ? 'doubted' : 'found', entry: decodeEntry(bytes) });
+      if (answer.isFound) return;
     }
     for (const owner of all) {
-      if (owner !== owners.self && !owners.isSuspect(owner.id)) addTo(shares, owner, place);
+      if (owner === owners.self) continue;
+      if (owners.isSuspect(owner.id)) answer.isPartial = true;
+      else addTo(shares, owner, place);
     }
-    return isOwner ? MISS : undefined;
   }
 
-  /** Asks all at once, and waits until every key is found or all its owners have answered. */
-  #readThere(keys: readonly string[], answers: (Outcome | undefined)[], shares: Shares, call: Call): Promise<void> {
+  /** Asks all at once, and waits until every key is found or all who hold it have answered. */
+  #readThere(keys: readonly string[], answers: readonly ReadAnswer[], shares: Shares, call: Call): Promise<void> {
     const waiting: number[] = new Array(keys.length).fill(0);
     for (const places of shares.values()) for (const place of places) waiting[place] = (waiting[place] ?? 0) + 1;
     let open = waiting.filter((count) => count > 0).length;
     return new Promise((resolve) => {
-      const take = (place: number, outcome: Outcome) => {
+      const take = (place: number, outcome: PeerRead) => {
         if (waiting[place] === 0) return;
-        answers[place] = better(answers[place], outcome);
-        waiting[place] = outcome.kind === 'found' ? 0 : (waiting[place] as number) - 1;
+        const answer = answers[place] as ReadAnswer;
+        answer.take(outcome);
+        waiting[place] = answer.isFound ? 0 : (waiting[place] as number) - 1;
         if (waiting[place] === 0) open -= 1;
       };
       for (const [owner, places] of shares) {
         const wanted = places.map((place) => keys[place] as string);
         void this.#readFrom(owner, wanted, call).then((outcomes) => {
           places.forEach((place, i) => {
-            take(place, outcomes[i] as Outcome);
+            take(place, outcomes[i] as PeerRead);
           });
           if (open === 0) resolve();
         });
@@ -160,7 +200,7 @@ export class PeerTier implements Tier {
     });
   }
 
-  #readFrom({ address }: Member, keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
+  #readFrom({ address }: Member, keys: readonly string[], call: Call): Promise<readonly PeerRead[]> {
     const { transport } = this.#parts;
     return this.#guarded(address, keys.length, call, () => transport.read(address, keys, call));
   }
@@ -223,8 +263,30 @@ const NOT_AWAITED: WriteOutcome = Object.freeze({ kind: 'skipped', why: 'not-rea
 
 const RANKS: Readonly<Record<Outcome['kind'], number>> = { found: 3, miss: 2, failed: 1, skipped: 0 };
 
-function better(a: Outcome | undefined, b: Outcome): Outcome {
-  return a === undefined || RANKS[b.kind] > RANKS[a.kind] ? b : a;
+/** What those who hold a key have said of it so far. */
+class ReadAnswer {
+  /** Somebody who holds it was not asked. */
+  isPartial = false;
+  #said: Outcome | undefined;
+  #doubted: Entry | undefined;
+
+  get isFound(): boolean {
+    return this.#said?.kind === 'found';
+  }
+
+  take(read: PeerRead): void {
+    if (read.kind === 'doubted') {
+      this.#doubted = mergeEntries(this.#doubted, read.entry, 'set').entry;
+    } else if (this.#said === undefined || RANKS[read.kind] > RANKS[this.#said.kind]) {
+      this.#said = read;
+    }
+  }
+
+  get outcome(): Outcome {
+    if (this.#said !== undefined) return this.#said;
+    if (this.#doubted === undefined) return { kind: 'skipped', why: 'no-owner' };
+    return this.isPartial ? { kind: 'skipped', why: 'not-ready' } : { kind: 'found', entry: this.#doubted };
+  }
 }
 
 /** What a write to several owners came to; the rule is with the class. */

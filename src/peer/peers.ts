@@ -6,6 +6,7 @@ import type { HybridClock } from '../core/hlc.js';
 import type { LeaseOffice } from '../core/lease.js';
 import type { Tier } from '../core/tier.js';
 import { type Discovery, DiscoveryLoop } from './discovery.js';
+import { Handover, handOver } from './handover.js';
 import { HttpPeerTransport } from './http-transport.js';
 import { LeaseDesk } from './lease-desk.js';
 import { LeaseTable } from './lease-table.js';
@@ -21,7 +22,7 @@ import { peerRoutes } from './peer-routes.js';
 import { PeerServer } from './peer-server.js';
 import { answerBatch, type PeerService } from './peer-service.js';
 import { HeapPeerStore } from './peer-store.js';
-import { type PeerGuard, PeerTier } from './peer-tier.js';
+import { type PeerGuard, type PeerHolders, PeerTier } from './peer-tier.js';
 
 export interface PeersOptions {
   /** `host:port` to listen on; port 0 takes a free one. */
@@ -60,6 +61,13 @@ export interface PeersOptions {
   readonly onError?: (error: Error) => void;
 }
 
+export interface HandoverState {
+  /** Buckets that this node is still comparing with others. */
+  readonly doubted: number;
+  /** Every member has what it is to keep, as far as this node knows. */
+  readonly settled: boolean;
+}
+
 export interface Peers {
   readonly tier: Tier;
   readonly feed: Feed;
@@ -73,24 +81,34 @@ export interface Peers {
   epoch(): string;
   /** Everybody else that is known. */
   members(): readonly MemberInfo[];
+  /** How far this node is with the latest change of members. */
+  handover(): HandoverState;
   /** The city is degraded, as this node sees it: as long as one says so, everything has a replica more. */
   setDegraded(isDegraded: boolean): void;
   /** The members that keep a key, the first owner first; this node may be one. */
   ownersOf(key: string): readonly Member[];
-  /** Ends what is under way within two seconds and gives everything back. */
+  /**
+   * Leaves: hands over what this node keeps, as far as that is done within eight seconds, tells the others, ends what is
+   * under way within two seconds and gives everything back.
+   */
   close(): Promise<void>;
 }
 
 const REPLICAS = 2;
 const STORE_BYTES = 512 * 1_048_576;
 const ANSWER_MS = 500;
+/** How long a node that leaves waits for those who take over; a pod has 30 s by default until it is killed. */
+const LEAVE_MAX_MS = 8_000;
+/** How long a start waits for what this node is to keep; what takes longer goes on behind. */
+const START_MAX_MS = 2_000;
+const LOOK_MS = 20;
 const NO_GUARD: PeerGuard = { run: (_address, _call, work) => work(), heard() {}, forget() {} };
 /** What a header may carry; anything else would have to be quoted. */
 const SECRET_FORM = /^[\x21-\x7e]+$/;
 
 /**
- * Joins the peers of the city: listens, asks the seeds who is there, and resolves when they have
- * answered or had their time to. Seeds that are not there yet are no error.
+ * Joins the peers of the city: listens, asks the seeds who is there and takes over what this node is to keep. Resolves
+ * when that is done or had its time to be. Seeds that are not there yet are no error.
  * @throws CacheError `address-in-use` or `invalid-config`, naming the field
  */
 export async function createPeers(options: PeersOptions): Promise<Peers> {
@@ -128,6 +146,8 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     replicas: options.replicas ?? REPLICAS,
     profile,
     onError,
+    onDoubt: () => handover.start(),
+    onSettled: () => handover.sweep(),
     onChange: (change) => options.onMembership?.(change),
     onGone: (peer) => {
       transport.forget(peer);
@@ -155,7 +175,37 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     answerMs: options.answerMs ?? ANSWER_MS,
     isMember: (peer) => cluster.members().some((member) => member.address === peer && isThere(member)),
   });
-  const tier = new PeerTier({ clock, owners: cluster, store: desk.store, transport, guard });
+  const handover: Handover = new Handover({
+    clock,
+    self,
+    doubts: cluster.doubts,
+    store: {
+      read: (key) => store.read(key),
+      write: (key, bytes, mode) => desk.store.write(key, bytes, mode),
+      keysOf: (bucket) => store.keysOf(bucket),
+      marksOf: (bucket) => store.marksOf(bucket),
+      adoptMarks: (bucket, marks, had) => store.adoptMarks(bucket, marks, had),
+      evict: (bucket) => store.evict(bucket),
+      forget: (bucket) => store.forget(bucket),
+    },
+    transport,
+    epoch: () => cluster.epoch,
+    holdersOf: (bucket) => cluster.holdersOfBucket(bucket),
+    isSuspect: (id) => cluster.isSuspect(id),
+    onSure: () => void driver.handle({ kind: 'tick' }),
+  });
+  const owners: PeerHolders = {
+    self,
+    get epoch() {
+      return cluster.epoch;
+    },
+    ownersOf: (key) => cluster.ownersOf(key),
+    holdersOf: (key) => cluster.holdersOf(key),
+    isSuspect: (id) => cluster.isSuspect(id),
+    isDoubted: (key) => cluster.isDoubted(key),
+    learned: (call) => driver.learned(call),
+  };
+  const tier = new PeerTier({ clock, owners, store: desk.store, transport, guard });
   const driver: MembershipDriver = new MembershipDriver({
     clock,
     cluster,
@@ -166,13 +216,14 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     onError,
   });
   const service: PeerService = {
-    batch: (request) => answerBatch(desk.store, leases, request),
+    batch: (request) => answerBatch(desk.store, leases, request, cluster.doubts),
     hello: () => ({
       node: self,
       epoch: cluster.epoch,
       floors: feed.mark,
       members: cluster.members(),
     }),
+    handover: (request) => handOver(store, cluster.doubts, request, cluster.epoch),
     gossip: (said) => driver.answer(said),
     epoch: () => cluster.epoch,
     floors: (after) => feed.listAfter(after),
@@ -189,6 +240,23 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
   });
   await discovery.start();
   await driver.start();
+  cluster.begin();
+  await waitFor(START_MAX_MS, () => cluster.isSettled && cluster.doubts.size === 0);
+
+  /** Owns nothing any more, and waits until the others have what it kept. */
+  async function leave(): Promise<void> {
+    await driver.handle({ kind: 'announce', change: { leaving: true } });
+    await waitFor(LEAVE_MAX_MS, () => cluster.isHandedOver);
+  }
+
+  async function waitFor(boundMs: number, holds: () => boolean): Promise<void> {
+    const endMs = clock.monotonicMs() + boundMs;
+    while (!holds() && clock.monotonicMs() < endMs) {
+      await new Promise<void>((resolve) => {
+        clock.schedule(LOOK_MS, resolve);
+      });
+    }
+  }
 
   return {
     tier,
@@ -198,10 +266,13 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     store,
     epoch: () => cluster.epoch,
     members: () => cluster.members(),
+    handover: () => ({ doubted: cluster.doubts.size, settled: cluster.isSettled && cluster.doubts.size === 0 }),
     setDegraded: (degraded) => void driver.handle({ kind: 'announce', change: { degraded } }),
     ownersOf: (key) => cluster.ownersOf(key),
     async close() {
+      await leave();
       await Promise.all([driver.handle({ kind: 'depart' }), discovery.close()]);
+      handover.close();
       driver.close();
       leases.close();
       await tier.close();

@@ -1,7 +1,9 @@
 import type { Call } from '../core/call.js';
+import type { Entry } from '../core/entry.js';
 import type { Floor } from '../core/floors.js';
 import type { Outcome, SkipReason, WriteOutcome } from '../core/outcome.js';
 import type { GossipReply, GossipRequest } from './gossip.js';
+import type { HandoverPage, HandoverRequest } from './handover-format.js';
 import type { LeaseQuestion, LeaseReply } from './lease-wire.js';
 import type { Member, MemberInfo } from './member.js';
 import type { WireWrite } from './wire.js';
@@ -28,6 +30,9 @@ export interface FloorList {
   readonly floors: readonly Floor[];
 }
 
+/** `doubted`: an entry that is not to be believed alone, for writes may have passed by who keeps it. */
+export type PeerRead = Outcome | { readonly kind: 'doubted'; readonly entry: Entry };
+
 /** What became of a word about a lease: the other side's reply, or why there is none. */
 export type LeaseOutcome =
   | LeaseReply
@@ -39,10 +44,12 @@ export type LeaseOutcome =
  * Reads, writes and leases never reject, and answer each item in order; the rest rejects with a CacheError.
  */
 export interface PeerTransport {
-  read(address: string, keys: readonly string[], call: Call): Promise<readonly Outcome[]>;
+  read(address: string, keys: readonly string[], call: Call): Promise<readonly PeerRead[]>;
   write(address: string, writes: readonly WireWrite[], call: Call): Promise<readonly WriteOutcome[]>;
   lease(address: string, questions: readonly LeaseQuestion[], call: Call): Promise<readonly LeaseOutcome[]>;
   gossip(address: string, said: Gossiped<GossipRequest>, call: Call): Promise<Gossiped<GossipReply>>;
+  /** What a node has of some buckets, page by page. */
+  handover(address: string, request: HandoverRequest, call: Call): Promise<HandoverPage>;
   /** What a node has logged after `mark`; all its floors, when that is left out or means nothing to it. */
   floors(address: string, mark: string | undefined, call: Call): Promise<FloorList>;
   raise(address: string, floors: readonly Floor[], call: Call): Promise<void>;

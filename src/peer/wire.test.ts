@@ -139,6 +139,15 @@ describe('the batch format between nodes', () => {
     expect(decodeReply(bytesOf(LEASE_REPLY_HEX), { reads: 0, writes: 0, leases: 6 })).toEqual(leaseReply);
   });
 
+  it('marks an entry that is not to be believed alone', () => {
+    const sent: BatchReply = { reads: [{ doubted: Uint8Array.of(0xbe, 0xef) }], writes: [], leases: [] };
+    const bytes = '464643 01 02 0001 03 00000002 beef 0000';
+    expect(hex(encodeReply(sent))).toBe(hex(bytesOf(bytes)));
+    expect(decodeReply(bytesOf(bytes), { reads: 1, writes: 0, leases: 0 }).reads).toEqual([
+      { doubted: Buffer.from([0xbe, 0xef]) },
+    ]);
+  });
+
   it('gives back every request and every reply', () => {
     fc.assert(
       fc.property(requests, (sent) => {
@@ -188,7 +197,7 @@ describe('the batch format between nodes', () => {
   });
 
   it.each([
-    ['an unknown status of a read', '464643 01 02 0001 03 0000'],
+    ['an unknown status of a read', '464643 01 02 0001 04 0000'],
     ['an unknown status of a write', '464643 01 02 0000 0001 04'],
     ['a version that is not hexadecimal', `464643 01 02 0000 0001 02 ${'7a'.repeat(40)}`],
     ['fewer answers than questions', '464643 01 02 0000 0000'],

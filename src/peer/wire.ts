@@ -24,7 +24,8 @@ import { HEAD_BYTES, malformed, WireCursor, writeBytes, writeHead, writeText } f
  *     4   1  1 for a request, 2 for a reply
  *     5   2  number of reads, then each
  *              of a request: text key
- *              of a reply: 1 byte; 0 miss, 1 found and bytes entry, 2 not answered for want of room: ask again
+ *              of a reply: 1 byte; 0 miss, 1 found and bytes entry, 2 not answered for want of room: ask
+ *                again, 3 found and bytes entry, which is not to be believed alone
  *     .   2  number of writes, then each
  *              of a request: text key, 1 byte mode (0 set, 1 fill), bytes entry
  *              of a reply: 1 byte; 0 stored, 1 superseded, 2 superseded by and 40 bytes version, 3 failed and text why
@@ -55,8 +56,15 @@ export interface BatchReply {
   readonly leases: readonly LeaseReply[];
 }
 
-/** The encoded entry; or none; or `later`: the reply is full, ask again. */
-export type WireRead = Uint8Array | 'miss' | 'later';
+/**
+ * The encoded entry; or none; or `later`: the reply is full, ask again. `doubted`: there is an entry, but writes may have
+ * passed this node by; it counts only together with what all others have.
+ */
+export type WireRead = Uint8Array | 'miss' | 'later' | DoubtedRead;
+
+export interface DoubtedRead {
+  readonly doubted: Uint8Array;
+}
 
 const REQUEST = 1;
 const REPLY = 2;
@@ -105,7 +113,7 @@ export function decodeRequest(bytes: Uint8Array): BatchRequest {
 
 export function encodeReply({ reads, writes, leases }: BatchReply): Buffer {
   let room = HEAD_BYTES + 6 + leases.length * REPLY_ROOM;
-  for (const read of reads) room += typeof read === 'string' ? 1 : 5 + read.length;
+  for (const read of reads) room += 5 + sizeOf(read);
   for (const write of writes) room += 1 + (write.kind === 'failed' ? 2 + REASON_BYTES_MAX : VERSION_HEX);
   const buffer = Buffer.allocUnsafe(room);
   let at = writeHead(buffer, REPLY);
@@ -113,8 +121,10 @@ export function encodeReply({ reads, writes, leases }: BatchReply): Buffer {
   for (const read of reads) {
     if (typeof read === 'string') {
       at = buffer.writeUInt8(read === 'miss' ? 0 : 2, at);
-    } else {
+    } else if (read instanceof Uint8Array) {
       at = writeBytes(buffer, read, buffer.writeUInt8(1, at));
+    } else {
+      at = writeBytes(buffer, read.doubted, buffer.writeUInt8(3, at));
     }
   }
   at = buffer.writeUInt16BE(writes.length, at);
@@ -138,6 +148,7 @@ export function decodeReply(bytes: Uint8Array, asked: AskedCounts): BatchReply {
     if (status === 0) return 'miss';
     if (status === 1) return cursor.bytes();
     if (status === 2) return 'later';
+    if (status === 3) return { doubted: cursor.bytes() };
     throw malformed('the status of a read is not known');
   });
   const writes = cursor.items(() => readOutcome(cursor));
@@ -147,6 +158,11 @@ export function decodeReply(bytes: Uint8Array, asked: AskedCounts): BatchReply {
     throw malformed('it does not have an answer for each question');
   }
   return { reads, writes, leases };
+}
+
+function sizeOf(read: WireRead): number {
+  if (typeof read === 'string') return 0;
+  return read instanceof Uint8Array ? read.length : read.doubted.length;
 }
 
 function writeOutcome(buffer: Buffer, outcome: WriteOutcome, at: number): number {

@@ -5,13 +5,15 @@ import { type Entry, NO_TAGS } from '../../src/core/entry.js';
 import { encodeEntry } from '../../src/core/entry-format.js';
 import { CacheError } from '../../src/core/errors.js';
 import type { Floor } from '../../src/core/floors.js';
-import type { Outcome } from '../../src/core/outcome.js';
+import { bucketOf } from '../../src/core/key.js';
 import type { GossipReply, GossipRequest } from '../../src/peer/gossip.js';
+import { handOver } from '../../src/peer/handover.js';
+import type { HandoverPage, HandoverRequest } from '../../src/peer/handover-format.js';
 import type { LeaseQuestion, LeaseReply } from '../../src/peer/lease-wire.js';
 import { BATCH_KEYS_MAX } from '../../src/peer/limits.js';
 import { answerBatch, type PeerService } from '../../src/peer/peer-service.js';
 import { HeapPeerStore } from '../../src/peer/peer-store.js';
-import type { FloorList, Gossiped, Hello, PeerTransport } from '../../src/peer/transport.js';
+import type { FloorList, Gossiped, Hello, PeerRead, PeerTransport } from '../../src/peer/transport.js';
 import type { BatchRequest, WireWrite } from '../../src/peer/wire.js';
 import { ANSWER, QUESTION } from './gossip-sample.js';
 
@@ -259,6 +261,16 @@ export function transportContract(name: string, makeSubject: () => Promise<Trans
       expect(peer.asked).toEqual([QUESTION]);
     });
 
+    it('brings what a peer has of a bucket, and what it remembers of it', async () => {
+      const bucket = bucketOf('k');
+      keep('k', value(subject.clock, 'x'));
+      const page = await transport.handover(address, { epoch: peer.epoch(), buckets: [bucket], after: 'a' }, call());
+      expect(peer.handovers).toEqual([{ epoch: peer.epoch(), buckets: [bucket], after: 'a' }]);
+      const kept = Buffer.from(peer.store.read('k') ?? []);
+      expect(page.entries).toEqual([{ key: 'k', bytes: kept }]);
+      expect(page.buckets).toEqual([{ bucket, sure: bucket % 2 === 1, marks: peer.store.marksOf(bucket) }]);
+    });
+
     it('brings floors both ways', async () => {
       const floor: Floor = { scope: 'pattern', subject: 'vehicle:*', hlc: { ms: 5, counter: 6 } };
       await transport.raise(address, [floor], call());
@@ -308,6 +320,7 @@ class ServedPeer implements PeerService {
   readonly words: LeaseQuestion[] = [];
   readonly asked: Gossiped<GossipRequest>[] = [];
   readonly raised: Floor[] = [];
+  readonly handovers: HandoverRequest[] = [];
   refusal: CacheError | undefined;
 
   constructor(clock: Clock) {
@@ -336,6 +349,11 @@ class ServedPeer implements PeerService {
   async gossip(said: Gossiped<GossipRequest>): Promise<Gossiped<GossipReply>> {
     this.asked.push(said);
     return { floors: 'ab.0', message: ANSWER };
+  }
+
+  handover(request: HandoverRequest): HandoverPage {
+    this.handovers.push(request);
+    return handOver(this.store, { has: (bucket) => bucket % 2 === 0 }, request, this.epoch());
   }
 
   epoch(): string {
@@ -372,7 +390,7 @@ function value(clock: Clock, text: string, change: Partial<Entry> = {}, atMs = 5
   };
 }
 
-function textOf(outcome: Outcome): string {
+function textOf(outcome: PeerRead): string {
   return outcome.kind === 'found' ? new TextDecoder().decode(outcome.entry.payload) : outcome.kind;
 }
 

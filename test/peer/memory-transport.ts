@@ -2,15 +2,23 @@ import { type Call, waitWithin } from '../../src/core/call.js';
 import type { Clock } from '../../src/core/clock.js';
 import { CacheError } from '../../src/core/errors.js';
 import type { Floor } from '../../src/core/floors.js';
-import type { Outcome, WriteOutcome } from '../../src/core/outcome.js';
+import type { WriteOutcome } from '../../src/core/outcome.js';
 import { Batcher } from '../../src/peer/batcher.js';
 import { formatFloorList, formatFloors, parseFloorList, parseFloors } from '../../src/peer/control-format.js';
 import type { GossipReply, GossipRequest } from '../../src/peer/gossip.js';
 import { formatGossip, parseGossipReply, parseGossipRequest } from '../../src/peer/gossip-format.js';
+import {
+  decodePage,
+  encodePage,
+  formatHandover,
+  type HandoverPage,
+  type HandoverRequest,
+  parseHandover,
+} from '../../src/peer/handover-format.js';
 import type { LeaseQuestion } from '../../src/peer/lease-wire.js';
 import { REQUEST_MAX_MS } from '../../src/peer/limits.js';
 import type { PeerService } from '../../src/peer/peer-service.js';
-import type { FloorList, Gossiped, LeaseOutcome, PeerTransport } from '../../src/peer/transport.js';
+import type { FloorList, Gossiped, LeaseOutcome, PeerRead, PeerTransport } from '../../src/peer/transport.js';
 import { decodeRequest, encodeReply, type WireWrite } from '../../src/peer/wire.js';
 
 /** Nodes that reach each other without sockets: everything that HTTP does is left out, and nothing else. */
@@ -64,7 +72,7 @@ export class MemoryTransport implements PeerTransport {
     this.#secret = secret;
   }
 
-  async read(address: string, keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
+  async read(address: string, keys: readonly string[], call: Call): Promise<readonly PeerRead[]> {
     if (this.#closing.signal.aborted) return keys.map(() => ({ kind: 'failed', error: closedError() }));
     return this.#batcher(address).read(keys, call);
   }
@@ -85,6 +93,13 @@ export class MemoryTransport implements PeerTransport {
       formatGossip(await service.gossip(parseGossipRequest(question))),
     );
     return parseGossipReply(answer);
+  }
+
+  async handover(address: string, request: HandoverRequest, call: Call): Promise<HandoverPage> {
+    const question = formatHandover(request);
+    return decodePage(
+      await this.#ask(address, call, (service) => encodePage(service.handover(parseHandover(question)))),
+    );
   }
 
   async floors(address: string, mark: string | undefined, call: Call): Promise<FloorList> {

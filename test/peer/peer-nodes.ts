@@ -76,11 +76,14 @@ export async function startNodes(count: number, change: Partial<PeersOptions> = 
   return nodes;
 }
 
-/** Waits until every node has all others as members. */
+/** Waits until every node has all others as members, and each has what it is to keep. */
 export function untilAllUp(nodes: readonly PeerNode[]): Promise<void> {
   const others = nodes.length - 1;
   return until('all nodes know each other', () =>
-    nodes.every(({ peers }) => peers.members().filter(({ status }) => status === 'up').length === others),
+    nodes.every(({ peers }) => {
+      const up = peers.members().filter(({ status }) => status === 'up');
+      return up.length === others && peers.handover().settled;
+    }),
   );
 }
 

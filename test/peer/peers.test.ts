@@ -219,7 +219,7 @@ describe('three peers', () => {
         forget() {},
       },
     });
-    await until('it knows both', () => guarded.peers.members().length === 2);
+    await until('it knows both', () => guarded.peers.members().length === 2 && guarded.peers.handover().settled);
     const held = keysOwned(guarded, (owners) => owners[0] === second.peers.address, 3);
     expect(await read(guarded, held)).toEqual(['breaker-open', 'breaker-open', 'breaker-open']);
     expect(called).toEqual([second.peers.address]);

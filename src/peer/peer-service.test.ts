@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { VirtualClock } from '../../test/virtual-clock.js';
+import { tombstone } from '../core/entry.js';
+import { encodeEntry } from '../core/entry-format.js';
+import { bucketOf } from '../core/key.js';
+import { VERSION_ZERO } from '../core/version.js';
+import { Doubts } from './doubts.js';
+import { answerBatch } from './peer-service.js';
+import { HeapPeerStore } from './peer-store.js';
+
+const clock = new VirtualClock();
+const counter = { answer: () => ({ kind: 'noted' }) as const };
+
+describe('what a node answers of a bucket in doubt', () => {
+  it('is marked, as long as the doubt lasts; what it does not have is missing', () => {
+    const store = new HeapPeerStore(clock, 1_048_576);
+    const doubts = new Doubts();
+    const bytes = encodeEntry(tombstone({ ms: 5, counter: 0 }, VERSION_ZERO, clock.wallMs(), 60_000));
+    store.write('k', bytes, 'set');
+    const read = () => answerBatch(store, counter, { reads: ['k', 'other'], writes: [], leases: [] }, doubts).reads;
+    expect(read()).toEqual([bytes, 'miss']);
+    doubts.add(bucketOf('k'));
+    expect(read()).toEqual([{ doubted: bytes }, 'miss']);
+    doubts.clear(bucketOf('k'));
+    expect(read()).toEqual([bytes, 'miss']);
+  });
+});
+
+describe('doubts', () => {
+  it('count each bucket once, and know when one was doubted anew', () => {
+    const doubts = new Doubts();
+    doubts.add(7);
+    const times = doubts.timesOf(7);
+    doubts.add(7);
+    doubts.add(9);
+    expect(doubts.size).toBe(2);
+    expect(doubts.list()).toEqual([7, 9]);
+    expect(doubts.timesOf(7)).not.toBe(times);
+    doubts.clear(7);
+    doubts.clear(7);
+    expect(doubts.size).toBe(1);
+    expect(doubts.has(7)).toBe(false);
+  });
+});
