@@ -62,8 +62,8 @@ export const policyBugs = [
     id: 'late-timer-condemns',
     what: 'a wait whose end is noticed late is over before the sockets have been read',
     file: 'src/core/call.ts',
-    find: 'let lookedAgain = false;',
-    replace: 'let lookedAgain = true;',
+    find: '#lookedAgain = false;\n  #cancel',
+    replace: '#lookedAgain = true;\n  #cancel',
     tests: ['src/core/call.test.ts'],
   },
 ];
