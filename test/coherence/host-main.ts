@@ -2,9 +2,10 @@
  * The process in which the scenarios of one subject play, one after another. An error that nobody handled would end an
  * application: it ends this process too, with a verdict that says so.
  */
+
+import type { Effort } from './effort.js';
 import type { FromHost, ToHost } from './host-messages.js';
 import { RedisServers } from './redis-servers.js';
-import type { Effort } from './scenario.js';
 import { scenarios } from './scenarios.js';
 import { Stage } from './stage.js';
 import type { Shape } from './subject.js';

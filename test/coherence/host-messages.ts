@@ -1,4 +1,4 @@
-import type { Effort } from './scenario.js';
+import type { Effort } from './effort.js';
 import type { Shape } from './subject.js';
 import type { Finding } from './verdict.js';
 

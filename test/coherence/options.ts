@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { Effort } from './scenario.js';
+import type { Effort } from './effort.js';
 import { scenarios } from './scenarios.js';
 import { OURS, subjectNames } from './subjects.js';
 

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findFreePort } from '../../src/cli/servers/free-port.js';
 import { promoteAll, readAll } from './bulk-calls.js';
+import type { Effort } from './effort.js';
 import { Link } from './link.js';
 import { NodeProcess } from './node-process.js';
 import type { RedisServers } from './redis-servers.js';
-import type { Effort } from './scenario.js';
 import type { CacheNode, KeepOptions, NodeSettings, Shape, Subject } from './subject.js';
 import { type Finding, findingOf, findingOfThrown, type Held, joinFindings } from './verdict.js';
 import { expectThat, reached, timeUntil } from './waiting.js';
