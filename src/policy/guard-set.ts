@@ -201,9 +201,9 @@ function silentSinceMs({ answeredAtMs }: Part, askedMs: number): number {
   return Math.max(askedMs, answeredAtMs);
 }
 
-/** What it costs more to go without than to wait for: that a write is queued, that two nodes load the same. */
+/** Whether it costs more to go without than to wait (a write is queued, two nodes load the same), or nobody waits. */
 function isPatient({ reason }: Call): boolean {
-  return reason === 'write' || reason === 'lease';
+  return reason === 'write' || reason === 'lease' || reason === 'probe';
 }
 
 function isDeadline(error: Error): boolean {

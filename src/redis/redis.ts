@@ -45,8 +45,9 @@ export interface Redis {
   /** Where nodes find each other. */
   readonly registry: RedisNodeRegistry;
   /**
-   * Begins to follow what others write; to be called when the feed has its listener. Resolves when that is so, or
-   * after a second. Until the floors have been read, the tier answers reads with `not-ready`.
+   * Begins to follow what others write; to be called when the feed has its listener. Resolves when that is so and every
+   * shard has been asked something, or after two seconds. Until the floors have been read, the tier answers reads with
+   * `not-ready`.
    */
   start(): Promise<void>;
   /** The primaries, and whether each is connected; empty until a node has told who they are. */
@@ -125,9 +126,13 @@ export async function createRedis(options: RedisOptions): Promise<Redis> {
     signal: undefined,
     reason: 'probe',
   });
+  const start = async (): Promise<void> => {
+    await feed.start(soon());
+    await meetShards(connections, calls, layout, soon());
+  };
   await whenWhole(connections, clock, soon());
   const registry = new RedisNodeRegistry(connections, layout);
-  return { tier, feed, leases, registry, start: () => feed.start(soon()), health: () => connections.shards(), close };
+  return { tier, feed, leases, registry, start, health: () => connections.shards(), close };
 }
 
 async function whenWhole(connections: RedisConnections, clock: Clock, call: Call): Promise<void> {
@@ -137,4 +142,17 @@ async function whenWhole(connections: RedisConnections, clock: Clock, call: Call
     });
   });
   await waitWithin(clock, call, 'redis', whole).catch(() => {});
+}
+
+/**
+ * Asks every shard something. The first question that a process asks is by far its slowest: nobody's read is to be it, and
+ * no shard to be judged by it.
+ */
+function meetShards(connections: RedisConnections, calls: ShardCalls, layout: KeyLayout, call: Call): Promise<unknown> {
+  const places = new Map(layout.partitions.map((partition) => [connections.ownerOf(partition.slot), partition]));
+  const questions = [...places.values()].map(({ slot, sequenceKey }) => ({
+    slot,
+    ask: () => connections.send(slot, ['GET', sequenceKey], call),
+  }));
+  return calls.askAll(questions, call);
 }

@@ -113,6 +113,7 @@ describe('the guard of a shard', () => {
       },
     };
     const { redis } = await RedisSubject.open(clusterNodes(), { guard });
+    calls.length = 0;
     const keys = Array.from({ length: 60 }, (_, i) => `guarded ${i}`);
     await redis.tier.read(keys, callWithin(5_000));
     // Once for each shard, however many partitions are asked for there.
