@@ -256,7 +256,7 @@ export const redisBugs = [
     id: 'reclaimed-unlooked',
     what: 'what lay below a floor is removed from Redis though it was written again meanwhile',
     file: 'src/redis/reclaim-scripts.ts',
-    find: "if redis.call('GETRANGE', key, 0, ${ENTRY_HEAD_BYTES - 1}) == ARGV[at] then gone",
+    find: "if redis.call('GETRANGE', key, 0, \u0024{ENTRY_HEAD_BYTES - 1}) == ARGV[at] then gone",
     replace: 'if ARGV[at] then gone',
     tests: ['test/redis/reclaim.test.ts'],
     only: 'written between the look',

@@ -28,7 +28,7 @@ const LIFE_MS = LEASE_MS - 100;
  * Leases at a time. All that a city of ten nodes may load or let wait for a place comes to less per owner; one takes some
  * 300 bytes and its key.
  */
-export const LEASES_MAX = 32_768;
+const LEASES_MAX = 32_768;
 /** Nodes that are told of the end of one lease; the others wait until it has run out. */
 const WAITING_MAX = 256;
 const NOBODY: readonly string[] = [];
