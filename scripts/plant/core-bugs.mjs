@@ -27,6 +27,14 @@ export const coreBugs = [
     replace: 'tier.read(keys, call, serves, held)',
     tests: ['src/policy/guard.test.ts'],
   },
+  {
+    id: 'short-waits-count',
+    what: 'waits for another load that were cut short count like those that lasted',
+    file: 'src/core/load-rung.ts',
+    find: 'waits < WAITS_MIN || (',
+    replace: 'waits < WAITS_MIN && (',
+    tests: ['test/core/engine-leases.test.ts'],
+  },
   // Fences and tombstones.
   {
     id: 'fence-at-or-after',

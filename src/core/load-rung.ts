@@ -29,8 +29,15 @@ export interface LoadParts {
   fill(writes: readonly Write[], call: Call): Promise<unknown>;
 }
 
-/** How often a key that others are loading is waited for. After that we load it ourselves. */
-const WAITS_MAX = 2;
+/** How often a key that others are loading is waited for, at least. After that we load it ourselves... */
+const WAITS_MIN = 2;
+/**
+ * ...unless the waits were cut short, as they are when the end of a lease may have gone by unheard: those do not count, up to
+ * this number. Else a gap before the death of a holder would send every node that waits to the source.
+ */
+const WAITS_MAX = 8;
+/** One lease that runs out, and no second one. */
+const PATIENCE_MS = 1.75 * LEASE_MS;
 /**
  * How long a load waits for the time to come to a fence that it must be later than. Clocks of one city differ by less; of
  * one that is further ahead the load brings an answer, but nothing that may be kept.
@@ -76,8 +83,10 @@ export class LoadRung implements Rung {
       if (error !== undefined) outcomes.set(key, { kind: 'failed', error });
       return error === undefined;
     });
+    const patientUntilMs = clock.monotonicMs() + PATIENCE_MS;
     for (let waits = 0; open.length > 0; waits++) {
-      open = await this.#round(open, call, waits < WAITS_MAX, outcomes, serves);
+      const mayWait = waits < WAITS_MIN || (waits < WAITS_MAX && clock.monotonicMs() < patientUntilMs);
+      open = await this.#round(open, call, mayWait, outcomes, serves);
     }
     return keys.map((key) => outcomes.get(key) ?? MISS);
   }

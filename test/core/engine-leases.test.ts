@@ -37,6 +37,11 @@ class MemoryOffice implements LeaseOffice {
     for (const key of keys) if (this.#holder(key) === token) this.#end(key);
   }
 
+  /** Ends of leases may have gone by unheard. */
+  lost(): void {
+    this.#waits.wakeAll();
+  }
+
   #acquire(key: string, token: string, since: Hlc, call: Call): LeaseAnswer {
     if (this.out) return { kind: 'unavailable' };
     const entry = this.#level.entries.get(key);
@@ -80,6 +85,21 @@ describe('a key that several nodes of a city load', () => {
     const all = nodes.map((cache) => cache.getOrLoad('k', load));
     await clock.advanceSettled(100);
     expect(calls).toHaveLength(1);
+    calls[0]?.resolve('loaded');
+    await clock.advanceSettled(LEASE_MS);
+    expect(await Promise.all(all)).toEqual(['loaded', 'loaded', 'loaded']);
+    expect(calls).toHaveLength(1);
+  });
+
+  it('is loaded once also when those who wait are woken again and again for nothing', async () => {
+    const { clock, nodes, leases } = startCity(3);
+    const { calls, load } = slowSource<string>();
+    const all = nodes.map((cache) => cache.getOrLoad('k', load));
+    for (let wakes = 0; wakes < 5; wakes++) {
+      await clock.advanceSettled(1);
+      leases.lost();
+    }
+    await clock.advanceSettled(1);
     calls[0]?.resolve('loaded');
     await clock.advanceSettled(LEASE_MS);
     expect(await Promise.all(all)).toEqual(['loaded', 'loaded', 'loaded']);
