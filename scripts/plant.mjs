@@ -17,7 +17,20 @@ const root = join(import.meta.dirname, '..');
 const runLimitMs = 240_000;
 const workers = 2;
 
-const { values: options } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'string' } } });
+const help = `npm run plant -- [options]
+
+Breaks the code in ${bugs.length} known ways, one at a time in a scratch copy, and fails if no test turns red.
+
+  --only ID,ID  only these bugs
+  --json FILE   writes the rows there`;
+
+const { values: options } = parseArgs({
+  options: { only: { type: 'string' }, json: { type: 'string' }, help: { type: 'boolean' } },
+});
+if (options.help) {
+  console.log(help);
+  process.exit();
+}
 const wanted = chosen(options.only);
 checkPlaces(wanted);
 
