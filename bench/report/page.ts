@@ -1,5 +1,5 @@
 /** `npm run bench -- report`: docs/benchmarks.md and its plots out of the committed results. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Result, readResults } from '../result.js';
 import { OURS, type Row } from '../row.js';
@@ -38,10 +38,13 @@ export interface Page {
 
 /** Reads the results, and writes the page and its plots in place of those that were there. */
 export function writePage(root: string): string {
-  const results = readResults(join(root, RESULTS)).filter(({ quick }) => !quick);
+  // What `npm run coherence` wrote lies there too, and has a page of its own.
+  const results = readResults(join(root, RESULTS)).filter(
+    ({ quick, command }) => !quick && command.startsWith('npm run bench'),
+  );
   if (results.length === 0)
     throw new Error(`There is no result of a full run in ${RESULTS}: run npm run bench -- --json FILE.`);
-  const { text, plots } = makePage(results);
+  const { text, plots } = makePage(results, (section) => existsSync(join(root, RESULTS, `${section}.svg`)));
   rmSync(join(root, PLOTS), { recursive: true, force: true });
   mkdirSync(join(root, PLOTS), { recursive: true });
   for (const [name, plot] of plots) writeFileSync(join(root, PLOTS, name), plot);
@@ -49,10 +52,13 @@ export function writePage(root: string): string {
   return PAGE;
 }
 
-/** @param results the oldest first */
-export function makePage(results: readonly Result[]): Page {
+/**
+ * @param results the oldest first
+ * @param hasPlot whether a section has drawn one plot of all that it has to say, beside its results
+ */
+export function makePage(results: readonly Result[], hasPlot: (section: string) => boolean = () => false): Page {
   const plots = new Map<string, string>();
-  const sections = partsOf(results).map((part) => sectionText(part, plots));
+  const sections = partsOf(results).map((part) => sectionText(part, plots, hasPlot(part.section)));
   return { text: [INTRODUCTION, ...sections].join('\n'), plots };
 }
 
@@ -66,7 +72,7 @@ function partsOf(results: readonly Result[]): Part[] {
   return [...parts.values()];
 }
 
-function sectionText({ section, result, rows }: Part, plots: Map<string, string>): string {
+function sectionText({ section, result, rows }: Part, plots: Map<string, string>, hasPlot: boolean): string {
   const { machine, command, at } = result;
   const lines = [
     `## ${section}`,
@@ -78,6 +84,7 @@ function sectionText({ section, result, rows }: Part, plots: Map<string, string>
   if (bounded.length > 0) {
     lines.push('| measure | ours | rounds | bound | |', '|---|---|---|---|---|', ...bounded.map(boundLine), '');
   }
+  if (hasPlot) return [...lines, `![${section}](../bench/results/${section}.svg)`, ''].join('\n');
   const ratios = bounded.filter(({ unit }) => unit === 'x');
   if (ratios.length > 0) {
     lines.push(
