@@ -3,6 +3,14 @@ const guards = 'src/policy/guard-set.test.ts';
 
 export const policyBugs = [
   {
+    id: 'tier-failure-thrown',
+    what: 'what breaks inside a level becomes the error of who reads',
+    file: 'src/policy/guard.ts',
+    find: '.catch((thrown) => failedEach(keys, thrown))',
+    replace: '',
+    tests: ['src/policy/guard.test.ts'],
+  },
+  {
     id: 'maximum-ignored',
     what: 'a part that was slow is waited for beyond the configured maximum',
     file: 'src/policy/latency.ts',

@@ -145,4 +145,15 @@ describe('sliceTier', () => {
     await sliced.close();
     expect([sliced.level, leftMs, inner.closed]).toEqual(['distributed', [200, 100, 40, 40], true]);
   });
+
+  it('gives the failure of the tier as the answer for every key', async () => {
+    const clock = new VirtualClock();
+    const fail = () => Promise.reject(new Error('a part broke'));
+    const broken: Tier = { level: 'distributed', read: fail, write: fail, close: async () => {} };
+    const sliced = sliceTier(broken, { readMs: 100, writeMs: 200 }, clock);
+    const call: Call = { deadlineAtMs: clock.monotonicMs() + 1_000, signal: undefined, reason: 'read' };
+    const failure = { kind: 'failed', error: expect.objectContaining({ message: 'a part broke' }) };
+    expect(await sliced.read(['k', 'l'], call)).toEqual([failure, failure]);
+    expect(await sliced.write([{ key: 'k', entry: valueEntry(1), mode: 'set' }], call)).toEqual([failure]);
+  });
 });

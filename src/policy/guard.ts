@@ -5,7 +5,7 @@ import type { Outcome, WriteOutcome } from '../core/outcome.js';
 import type { Tier, Write } from '../core/tier.js';
 
 /**
- * A tier whose calls last no longer than their slice of the deadline. For one that bounds all its waits by its calls,
+ * A tier whose calls last no longer than their slice of the deadline, and never reject. For one that bounds all its waits by its calls,
  * as Redis does shard by shard: another timer around each of them would cost as much as the rest of a read.
  */
 export function sliceTier(
@@ -15,8 +15,10 @@ export function sliceTier(
 ): Tier {
   return {
     level: tier.level,
-    read: (keys, call, serves, held) => tier.read(keys, sliceCall(clock, call, slices.readMs), serves, held),
-    write: (writes, call) => tier.write(writes, sliceCall(clock, call, slices.writeMs)),
+    read: (keys, call, serves, held) =>
+      tier.read(keys, sliceCall(clock, call, slices.readMs), serves, held).catch((thrown) => failedEach(keys, thrown)),
+    write: (writes, call) =>
+      tier.write(writes, sliceCall(clock, call, slices.writeMs)).catch((thrown) => failedEach(writes, thrown)),
     close: () => tier.close(),
   };
 }
@@ -37,8 +39,7 @@ export function guardTier(
       try {
         return checked(keys, await within(call, slices.readMs, (sliced) => tier.read(keys, sliced, serves, held)));
       } catch (thrown) {
-        const error = toError(thrown);
-        return keys.map(() => ({ kind: 'failed', error }));
+        return failedEach(keys, thrown);
       }
     },
     async write(writes: readonly Write[], call): Promise<readonly WriteOutcome[]> {
@@ -46,8 +47,7 @@ export function guardTier(
       try {
         return checked(writes, await within(call, slices.writeMs, (sliced) => tier.write(writes, sliced)));
       } catch (thrown) {
-        const error = toError(thrown);
-        return writes.map(() => ({ kind: 'failed', error }));
+        return failedEach(writes, thrown);
       }
     },
     close: () => tier.close(),
@@ -62,4 +62,10 @@ export function guardTier(
     if (answers.length === asked.length) return answers;
     throw new CacheError('level-failed', `the ${tier.level} level gave ${answers.length} answers to ${asked.length}`);
   }
+}
+
+/** What fails inside a tier is an answer of that tier, and no error of who asked. */
+function failedEach(asked: readonly unknown[], thrown: unknown): { readonly kind: 'failed'; readonly error: Error }[] {
+  const error = toError(thrown);
+  return asked.map(() => ({ kind: 'failed', error }));
 }

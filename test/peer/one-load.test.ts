@@ -6,6 +6,7 @@ import type { Cache } from '../../src/core/cache.js';
 import { HLC_ZERO } from '../../src/core/hlc.js';
 import { type Composition, compose } from '../../src/node/compose.js';
 import type { Peers } from '../../src/peer/peers.js';
+import { HeldSource } from '../held-source.js';
 import { makeOwnPrefix, requireRedis } from '../servers.js';
 import { call, type PeerNode, SECRET, startNode } from './peer-nodes.js';
 
@@ -56,30 +57,6 @@ async function untilJoined(nodes: readonly Composition[], count: number): Promis
   );
 }
 
-/** A source that answers when it is let. */
-class Source {
-  readonly loads: string[] = [];
-  readonly #held: (() => void)[] = [];
-  #open = true;
-
-  hold(): void {
-    this.#open = false;
-  }
-
-  letGo(): void {
-    this.#open = true;
-    for (const answer of this.#held.splice(0)) answer();
-  }
-
-  load(key: string): () => Promise<string> {
-    return async () => {
-      const said = `${key}, load ${this.loads.push(key)}`;
-      if (!this.#open) await new Promise<void>((resolve) => this.#held.push(resolve));
-      return said;
-    };
-  }
-}
-
 describe.each([
   ['have no Redis', undefined],
   ['have lost their Redis', 'SIGKILL'],
@@ -101,7 +78,7 @@ describe.each([
 
   it('load a cold key once, however many ask', async () => {
     const city = await openCity(4);
-    const source = new Source();
+    const source = new HeldSource();
     const keys = Array.from({ length: 10 }, (__, i) => `vehicle:location:${i}`);
     const asked = keys.flatMap((key) =>
       city.flatMap((node) => Array.from({ length: 25 }, () => node.getOrLoad(key, source.load(key)))),
@@ -113,7 +90,7 @@ describe.each([
 
   it('load again what was deleted while one of them loaded it', async () => {
     const [a, b, c] = (await openCity(3)) as [Cache, Cache, Cache];
-    const source = new Source();
+    const source = new HeldSource();
     source.hold();
     const before = a.getOrLoad('k', source.load('k'));
     await soon('the first load', () => source.loads.length === 1);
@@ -135,7 +112,7 @@ describe.each([
 
   it('let the next one load when a load has failed', async () => {
     const [a, b] = (await openCity(2)) as [Cache, Cache];
-    const source = new Source();
+    const source = new HeldSource();
     let fail: ((error: Error) => void) | undefined;
     const failing = a.getOrLoad('k', () => {
       return new Promise((__, reject) => {
@@ -175,7 +152,7 @@ describe('the nodes of a city that have no Redis, when one of them dies', () => 
     const key = keyOf(mortal, isOwned);
     const [answer] = await mortal.leases.acquire([key], 'mortal', HLC_ZERO, call());
     expect(answer?.kind).toBe('granted');
-    const source = new Source();
+    const source = new HeldSource();
     const waiting = city.map((node) => node.getOrLoad(key, source.load(key)));
     await mortal.close();
     expect(new Set(await Promise.all(waiting))).toEqual(new Set([`${key}, load 1`]));
@@ -186,7 +163,7 @@ describe('the nodes of a city that have no Redis, when one of them dies', () => 
     const { city, mortal } = await openWithMortal();
     const [a, b, c] = city as [Cache, Cache, Cache];
     const key = keyOf(mortal, true);
-    const source = new Source();
+    const source = new HeldSource();
     source.hold();
     const first = a.getOrLoad(key, source.load(key));
     await soon('the load', () => source.loads.length === 1);

@@ -3,6 +3,7 @@ import { waitUntil } from '../../src/cli/servers/wait.js';
 import type { Cache } from '../../src/core/cache.js';
 import { HLC_ZERO } from '../../src/core/hlc.js';
 import { createCache } from '../../src/node/compose.js';
+import { HeldSource } from '../held-source.js';
 import { makeOwnPrefix } from '../servers.js';
 import { callWithin, RedisSubject } from './subject.js';
 
@@ -29,37 +30,13 @@ async function openCity(nodes: readonly string[], size: number, prefix = makeOwn
   return city;
 }
 
-/** A source that answers when it is let. */
-class Source {
-  readonly loads: string[] = [];
-  readonly #held: (() => void)[] = [];
-  #open = true;
-
-  hold(): void {
-    this.#open = false;
-  }
-
-  letGo(): void {
-    this.#open = true;
-    for (const answer of this.#held.splice(0)) answer();
-  }
-
-  load(key: string): () => Promise<string> {
-    return async () => {
-      const said = `${key}, load ${this.loads.push(key)}`;
-      if (!this.#open) await new Promise<void>((resolve) => this.#held.push(resolve));
-      return said;
-    };
-  }
-}
-
 describe.each([
   ['a Redis Cluster', () => inject('redisClusterNodes')],
   ['a single Redis', () => [inject('redisSingle')]],
 ])('the nodes of a city that share %s', (_, nodes) => {
   it('load again what was deleted while one of them loaded it', async () => {
     const [a, b, c] = (await openCity(nodes(), 3)) as [Cache, Cache, Cache];
-    const source = new Source();
+    const source = new HeldSource();
     source.hold();
     const before = a.getOrLoad('k', source.load('k'));
     await soon('the first load', () => source.loads.length === 1);
@@ -86,7 +63,7 @@ describe.each([
     opened.push(dead.redis);
     const [answer] = await dead.redis.leases.acquire(['k'], 'dead', HLC_ZERO, callWithin(10_000));
     expect(answer?.kind).toBe('granted');
-    const source = new Source();
+    const source = new HeldSource();
     const calls = city.map((node) => node.getOrLoad('k', source.load('k')));
     expect(new Set(await Promise.all(calls))).toEqual(new Set(['k, load 1']));
     expect(source.loads).toEqual(['k']);
@@ -94,7 +71,7 @@ describe.each([
 
   it('let the next one load when a load has failed', async () => {
     const [a, b] = (await openCity(nodes(), 2)) as [Cache, Cache];
-    const source = new Source();
+    const source = new HeldSource();
     let fail: ((error: Error) => void) | undefined;
     const failing = a.getOrLoad('k', () => {
       return new Promise((__, reject) => {
