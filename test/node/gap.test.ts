@@ -1,28 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connectTo, startRedis } from '../../src/cli/servers/redis-node.js';
+import { connectTo } from '../../src/cli/servers/redis-node.js';
 import { waitUntil } from '../../src/cli/servers/wait.js';
-import { createWorkspace } from '../../src/cli/servers/workspace.js';
 import { createCache } from '../../src/index.js';
-import { requireRedis, startOwnRedisCluster } from '../servers.js';
+import { startOwnRedis, startOwnRedisCluster } from '../servers.js';
 
-interface OwnRedis {
+interface OwnServers {
   readonly ports: readonly number[];
   stop(): Promise<void>;
 }
 
-async function startSingle(): Promise<OwnRedis> {
-  const workspace = await createWorkspace();
-  const node = await startRedis({ program: await requireRedis(), dir: workspace.path });
-  return {
-    ports: [node.port],
-    stop: async () => {
-      await node.stop();
-      await workspace.remove();
-    },
-  };
+async function startSingle(): Promise<OwnServers> {
+  const { node, stop } = await startOwnRedis();
+  return { ports: [node.port], stop };
 }
 
-async function startCluster(): Promise<OwnRedis> {
+async function startCluster(): Promise<OwnServers> {
   const { cluster, stop } = await startOwnRedisCluster();
   return { ports: cluster.nodes.map(({ port }) => port), stop };
 }
@@ -33,7 +25,7 @@ describe.each([
   ['a single Redis', startSingle],
   ['a Redis Cluster', startCluster],
 ])('when the connections that deliver the feed of %s are killed', (_, start) => {
-  let redis: OwnRedis;
+  let redis: OwnServers;
   beforeAll(async () => {
     redis = await start();
   });

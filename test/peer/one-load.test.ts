@@ -1,28 +1,16 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type RedisNode, startRedis } from '../../src/cli/servers/redis-node.js';
+import { afterEach, describe, expect, it } from 'vitest';
 import { waitUntil } from '../../src/cli/servers/wait.js';
-import { createWorkspace } from '../../src/cli/servers/workspace.js';
 import type { Cache } from '../../src/core/cache.js';
 import { HLC_ZERO } from '../../src/core/hlc.js';
 import { type Composition, compose } from '../../src/node/compose.js';
 import type { Peers } from '../../src/peer/peers.js';
 import { HeldSource } from '../held-source.js';
-import { makeOwnPrefix, requireRedis } from '../servers.js';
+import { makeOwnPrefix, useOwnRedis } from '../servers.js';
 import { call, type PeerNode, SECRET, startNode } from './peer-nodes.js';
 
 const soon = (what: string, check: () => boolean | Promise<boolean>) => waitUntil({ what, boundMs: 20_000 }, check);
 
-let redis: RedisNode;
-let removeFolder: () => Promise<void>;
-beforeAll(async () => {
-  const [program, workspace] = [await requireRedis(), await createWorkspace()];
-  removeFolder = () => workspace.remove();
-  redis = await startRedis({ program, dir: workspace.path });
-});
-afterAll(async () => {
-  await redis.stop();
-  await removeFolder();
-});
+const own = useOwnRedis();
 
 const opened: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -38,7 +26,7 @@ async function openNodes(count: number, prefix: string | undefined): Promise<Com
     const seeds = nodes.slice(0, 1).flatMap(({ peerAddress }) => peerAddress ?? []);
     const node = await compose({
       peers: { listen: '127.0.0.1:0', seeds, secret: SECRET, timeout: 5_000, profile: 'far' },
-      ...(prefix !== undefined && { redis: { nodes: [redis.address], prefix } }),
+      ...(prefix !== undefined && { redis: { nodes: [own.node.address], prefix } }),
       deadlines,
     });
     opened.push(node.cache);
@@ -63,7 +51,7 @@ describe.each([
   ['have a Redis that is frozen', 'SIGSTOP'],
 ] as const)('the nodes of a city that %s', (_, signal) => {
   afterEach(async () => {
-    if (signal !== undefined) await redis.restart();
+    if (signal !== undefined) await own.node.restart();
   });
 
   async function openCity(count: number): Promise<Cache[]> {
@@ -71,7 +59,7 @@ describe.each([
     await untilJoined(nodes, count);
     if (signal !== undefined) {
       await soon('Redis', () => nodes.every((node) => stateOf(node, 'distributed')?.state === 'ok'));
-      await redis.kill(signal);
+      await own.node.kill(signal);
     }
     return nodes.map(({ cache }) => cache);
   }

@@ -1,10 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type RedisNode, startRedis } from '../../src/cli/servers/redis-node.js';
 import { waitUntil } from '../../src/cli/servers/wait.js';
-import { createWorkspace } from '../../src/cli/servers/workspace.js';
 import type { Cache } from '../../src/core/cache.js';
 import { createCache } from '../../src/node/compose.js';
-import { makeOwnPrefix, type OwnRedisCluster, requireRedis, startOwnRedisCluster } from '../servers.js';
+import { makeOwnPrefix, type OwnRedisCluster, startOwnRedisCluster, useOwnRedis } from '../servers.js';
 
 /** In all partitions, and so on all shards. */
 const KEYS = Array.from({ length: 600 }, (_, i) => `k${i}`);
@@ -35,26 +33,15 @@ async function open(nodes: readonly string[]) {
 }
 
 describe('a single Redis that hangs', () => {
-  let node: RedisNode;
-  let removeFolder: () => Promise<void>;
+  const own = useOwnRedis();
   let cache: Cache;
   let lost: string[];
-
-  beforeAll(async () => {
-    const [program, workspace] = [await requireRedis(), await createWorkspace()];
-    removeFolder = () => workspace.remove();
-    node = await startRedis({ program, dir: workspace.path });
-  });
-  afterAll(async () => {
-    await node.stop();
-    await removeFolder();
-  });
   beforeEach(async () => {
-    ({ cache, lost } = await open([node.address]));
-    await node.kill('SIGSTOP');
+    ({ cache, lost } = await open([own.node.address]));
+    await own.node.kill('SIGSTOP');
   });
   afterEach(async () => {
-    await node.kill('SIGCONT');
+    await own.node.kill('SIGCONT');
     await cache.close();
   });
 
@@ -72,13 +59,13 @@ describe('a single Redis that hangs', () => {
   it('queues a write, which is there when it goes on', async () => {
     expect((await cache.set('k1', 'new')).distributed).toBe('queued');
     expect(lost).toEqual([]);
-    await node.kill('SIGCONT');
+    await own.node.kill('SIGCONT');
     await soon('the write', async () => (await cache.get('k1')) === 'new');
   });
 
   it('is asked again when it goes on, by its answer to what nobody waits for any more', async () => {
     expect(await cache.get('k1')).toBeUndefined();
-    await node.kill('SIGCONT');
+    await own.node.kill('SIGCONT');
     await soon('an answer', async () => (await cache.get('k1')) === 'k1');
   });
 });

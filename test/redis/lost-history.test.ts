@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connectTo, type RedisNode, startRedis } from '../../src/cli/servers/redis-node.js';
+import { connectTo } from '../../src/cli/servers/redis-node.js';
 import { waitUntil } from '../../src/cli/servers/wait.js';
-import { createWorkspace } from '../../src/cli/servers/workspace.js';
 import type { Cache } from '../../src/core/cache.js';
 import { partitionOf } from '../../src/core/key.js';
 import { createCache } from '../../src/node/compose.js';
-import { type OwnRedisCluster, requireRedis, startOwnRedisCluster } from '../servers.js';
+import { type OwnRedisCluster, startOwnRedisCluster, useOwnRedis } from '../servers.js';
 
 const soon = (what: string, check: () => boolean | Promise<boolean>) => waitUntil({ what, boundMs: 30_000 }, check);
 const PREFIX = 'lost:';
@@ -93,22 +92,11 @@ async function replicaOf(own: OwnRedisCluster, primaryPort: number): Promise<num
 }
 
 describe('a Redis that was flushed', () => {
-  let node: RedisNode;
-  let removeFolder: () => Promise<void>;
-
-  beforeAll(async () => {
-    const [program, workspace] = [await requireRedis(), await createWorkspace()];
-    removeFolder = () => workspace.remove();
-    node = await startRedis({ program, dir: workspace.path });
-  });
-  afterAll(async () => {
-    await node.stop();
-    await removeFolder();
-  });
+  const own = useOwnRedis();
 
   it('is told again what was deleted and set of late', async () => {
-    const cache = await createCache({ redis: { nodes: [node.address], prefix: PREFIX } });
-    const server = await connectTo(node.port, 5_000);
+    const cache = await createCache({ redis: { nodes: [own.node.address], prefix: PREFIX } });
+    const server = await connectTo(own.node.port, 5_000);
     await cache.set('gone', 1);
     await cache.delete('gone');
     await cache.set('there', 2);

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connectTo, type RedisConnection, type RedisNode, startRedis } from '../../src/cli/servers/redis-node.js';
+import { connectTo, type RedisConnection } from '../../src/cli/servers/redis-node.js';
 import { waitUntil } from '../../src/cli/servers/wait.js';
-import { createWorkspace, type Workspace } from '../../src/cli/servers/workspace.js';
 import type { Entry } from '../../src/core/entry.js';
 import type { Floor } from '../../src/core/floors.js';
 import { partitionOf } from '../../src/core/key.js';
@@ -13,7 +12,7 @@ import { FIRST_CURSOR, ReclaimWalk } from '../../src/redis/reclaim-walk.js';
 import { RedisTier } from '../../src/redis/redis-tier.js';
 import { ShardCalls } from '../../src/redis/shard-calls.js';
 import { deadlinesOnly } from '../../src/redis/shard-guard.js';
-import { makeOwnPrefix, type OwnRedisCluster, requireRedis, startOwnRedisCluster } from '../servers.js';
+import { makeOwnPrefix, type OwnRedisCluster, startOwnRedisCluster, useOwnRedis } from '../servers.js';
 import { callWithin, deletedAt, RedisSubject, textOf, valueAt } from './subject.js';
 
 /** A walk is paced by how long answers take, which is long while other tests run. */
@@ -97,28 +96,21 @@ describe('what lies below a floor in a Redis Cluster', () => {
 });
 
 describe('the walk through a single Redis', () => {
-  let node: RedisNode;
-  let workspace: Workspace;
+  const own = useOwnRedis();
   let server: RedisConnection;
   let prefix: string;
   const opened: { close(): unknown }[] = [];
 
   beforeAll(async () => {
-    workspace = await createWorkspace();
-    node = await startRedis({ program: await requireRedis(), dir: workspace.path });
-    server = await connectTo(node.port, IDLE_BOUND_MS);
+    server = await connectTo(own.node.port, IDLE_BOUND_MS);
     prefix = makeOwnPrefix();
   });
-  afterAll(async () => {
-    server.destroy();
-    await node.stop();
-    await workspace.remove();
-  });
+  afterAll(() => server.destroy());
   const closeAll = () => Promise.all(opened.splice(0).map((one) => one.close()));
 
   const open = async (asked: { count: number } = { count: 0 }): Promise<RedisSubject> => {
     const guard = deadlinesOnly(systemClock);
-    const subject = await RedisSubject.open([node.address], {
+    const subject = await RedisSubject.open([own.node.address], {
       prefix,
       guard: {
         run: (shard, call, work, keys) => {
@@ -227,7 +219,7 @@ describe('the walk through a single Redis', () => {
   /** A level and a walk that share their connection. */
   const connect = async () => {
     const connections = new RedisConnections({
-      nodes: [node.address],
+      nodes: [own.node.address],
       access: {},
       clock: systemClock,
       chance: systemChance,

@@ -1,12 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { connectTo, type RedisNode, startRedis } from '../../src/cli/servers/redis-node.js';
+import { connectTo } from '../../src/cli/servers/redis-node.js';
 import { waitUntil } from '../../src/cli/servers/wait.js';
-import { createWorkspace } from '../../src/cli/servers/workspace.js';
 import { PARTITIONS, partitionOf } from '../../src/core/key.js';
 import { systemClock } from '../../src/node/system-clock.js';
 import { KeyLayout } from '../../src/redis/key-layout.js';
 import type { ShardGuard } from '../../src/redis/shard-guard.js';
-import { type OwnRedisCluster, requireRedis, startOwnRedisCluster } from '../servers.js';
+import { type OwnRedisCluster, startOwnRedisCluster, useOwnRedis } from '../servers.js';
 import { callWithin, RedisSubject, textOf, valueAt } from './subject.js';
 
 /** One key of every partition. */
@@ -215,23 +214,12 @@ describe('a Redis Cluster that is broken', () => {
 });
 
 describe('a single Redis that is broken', () => {
-  let node: RedisNode;
-  let removeFolder: () => Promise<void>;
-
-  beforeAll(async () => {
-    const [program, workspace] = [await requireRedis(), await createWorkspace()];
-    removeFolder = () => workspace.remove();
-    node = await startRedis({ program, dir: workspace.path });
-  });
-  afterAll(async () => {
-    await node.stop();
-    await removeFolder();
-  });
+  const own = useOwnRedis();
 
   it('does not keep a cache from starting, and is used when it is there', async () => {
-    await node.kill('SIGKILL');
+    await own.node.kill('SIGKILL');
     const startedMs = performance.now();
-    const subject = await RedisSubject.open([node.address]);
+    const subject = await RedisSubject.open([own.node.address]);
     expect(performance.now() - startedMs).toBeLessThan(2_000 + LATENESS_MS);
     expect(subject.redis.health()).toEqual([]);
     expect(await subject.read('k')).toEqual({ kind: 'skipped', why: 'not-ready' });
@@ -240,14 +228,14 @@ describe('a single Redis that is broken', () => {
     const floor = { scope: 'tag', subject: 'raised in the dark', hlc: { ms: 5, counter: 0 } } as const;
     expect(await subject.redis.feed.raise(floor, callWithin(1_000))).toEqual({ kind: 'skipped', why: 'not-ready' });
 
-    await node.restart();
+    await own.node.restart();
     await soon('Redis', async () => (await subject.write('k', valueAt(5))).kind === 'stored');
     await soon('the floors', async () => textOf(await subject.read('k')) === 'value 5');
-    expect(subject.redis.health()).toEqual([{ shard: node.address, ok: true }]);
+    expect(subject.redis.health()).toEqual([{ shard: own.node.address, ok: true }]);
     for (const key of KEYS) expect(subject.gapsOf(key)).toBe(1);
     // The floor that could not be raised has been by now, and a node that starts hears of it.
     await soon('the floor', async () => {
-      const later = await RedisSubject.open([node.address], { prefix: subject.prefix });
+      const later = await RedisSubject.open([own.node.address], { prefix: subject.prefix });
       await later.redis.close();
       return later.changes.some((change) => change.kind === 'floor' && change.floor.subject === floor.subject);
     });
@@ -255,15 +243,15 @@ describe('a single Redis that is broken', () => {
   });
 
   it('fails calls at once when it has died, and has one gap for every partition when it is back, empty', async () => {
-    const subject = await RedisSubject.open([node.address]);
+    const subject = await RedisSubject.open([own.node.address]);
     await subject.write('k', valueAt(5));
-    await node.kill('SIGKILL');
+    await own.node.kill('SIGKILL');
     await soon('the loss', async () => (await subject.read('k', 10_000)).kind === 'failed');
     const startedMs = performance.now();
     expect((await subject.read('k', 60_000)).kind).toBe('failed');
     expect((await subject.write('k', valueAt(6), 'set', 60_000)).kind).toBe('failed');
     expect(performance.now() - startedMs).toBeLessThan(LATENESS_MS);
-    await node.restart();
+    await own.node.restart();
     await soon('the gaps', () => KEYS.every((key) => subject.gapsOf(key) === 2));
     await soon('Redis', async () => (await subject.read('k')).kind === 'miss');
     expect(subject.changes.filter(({ kind }) => kind === 'gap')).toHaveLength(2 * PARTITIONS);
@@ -278,9 +266,9 @@ describe('a single Redis that is broken', () => {
         return work();
       },
     };
-    const subject = await RedisSubject.open([node.address], { guard });
+    const subject = await RedisSubject.open([own.node.address], { guard });
     await subject.write('k', valueAt(5));
-    await node.kill('SIGKILL');
+    await own.node.kill('SIGKILL');
     await soon('the loss', () => subject.redis.health().every(({ ok }) => !ok));
     const callsBefore = calls;
     for (let i = 0; i < 100; i++) expect((await subject.read('k')).kind).toBe('failed');
@@ -288,21 +276,21 @@ describe('a single Redis that is broken', () => {
       true,
     );
     expect(calls).toBe(callsBefore);
-    await node.restart();
+    await own.node.restart();
     await soon('Redis', async () => (await subject.read('k')).kind === 'miss');
     await subject.redis.close();
   });
 
   it('is noticed when it is frozen, however much is written to it meanwhile', async () => {
-    const subject = await RedisSubject.open([node.address]);
-    await node.kill('SIGSTOP');
+    const subject = await RedisSubject.open([own.node.address]);
+    await own.node.kill('SIGSTOP');
     const outcomes: Promise<{ kind: string }>[] = [];
     await soon('the loss', async () => {
       outcomes.push(subject.write('k', valueAt(5), 'set', 100));
       return subject.redis.health().every(({ ok }) => !ok);
     });
     expect(new Set((await Promise.all(outcomes)).map(({ kind }) => kind))).toEqual(new Set(['failed']));
-    await node.kill('SIGCONT');
+    await own.node.kill('SIGCONT');
     await soon('Redis', async () => (await subject.write('k', valueAt(6))).kind === 'stored');
     // The connection of the feed may have outlived a short freeze; then it tells the write, else that some were missed.
     await soon('word of the write', () => subject.of('k').length > 0 || subject.gapsOf('k') >= 2);
@@ -310,8 +298,8 @@ describe('a single Redis that is broken', () => {
   });
 
   it('that answers late is vouched for from when it was asked, not from when it answered', async () => {
-    const subject = await RedisSubject.open([node.address]);
-    const server = await connectTo(node.port, 5_000);
+    const subject = await RedisSubject.open([own.node.address]);
+    const server = await connectTo(own.node.port, 5_000);
     const sinces: number[] = [];
     subject.redis.feed.listen((change) => {
       if (change.kind === 'known') sinces.push(change.sinceMs);
@@ -331,7 +319,7 @@ describe('a single Redis that is broken', () => {
   });
 
   it('is not mistaken for a cluster', async () => {
-    const subject = await RedisSubject.open([node.address, node.address.replace('127.0.0.1', 'localhost')]);
+    const subject = await RedisSubject.open([own.node.address, own.node.address.replace('127.0.0.1', 'localhost')]);
     expect((await subject.write('k', valueAt(5))).kind).toBe('skipped');
     const told = subject.errors.map(({ error }) => error);
     expect(told).toContainEqual(expect.objectContaining({ code: 'invalid-config', field: 'redis.nodes' }));
@@ -339,11 +327,11 @@ describe('a single Redis that is broken', () => {
   });
 
   it('lets only in who knows the password', async () => {
-    const server = await connectTo(node.port, 5_000);
+    const server = await connectTo(own.node.port, 5_000);
     await server.sendCommand(['ACL', 'SETUSER', 'cache', 'on', '>s3cret', '~*', '&*', '+@all']);
     await server.sendCommand(['ACL', 'SETUSER', 'default', 'off']);
-    const stranger = await RedisSubject.open([node.address]);
-    const member = await RedisSubject.open([node.address], { username: 'cache', password: 's3cret' });
+    const stranger = await RedisSubject.open([own.node.address]);
+    const member = await RedisSubject.open([own.node.address], { username: 'cache', password: 's3cret' });
     expect((await stranger.write('k', valueAt(5))).kind).toBe('skipped');
     expect(stranger.errors.map(({ error }) => error.message).join()).toMatch(/NOAUTH/);
     expect((await member.write('k', valueAt(5))).kind).toBe('stored');

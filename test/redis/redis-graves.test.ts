@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { connectTo, type RedisConnection, startRedis } from '../../src/cli/servers/redis-node.js';
+import { connectTo, type RedisConnection } from '../../src/cli/servers/redis-node.js';
 import { waitUntil } from '../../src/cli/servers/wait.js';
-import { createWorkspace } from '../../src/cli/servers/workspace.js';
 import type { Clock } from '../../src/core/clock.js';
 import { deadAtMs, type Entry, mergeEntries, TOMBSTONE_MS, tombstone, type WriteMode } from '../../src/core/entry.js';
 import { compareHlc, HLC_ZERO, type Hlc, laterHlc } from '../../src/core/hlc.js';
@@ -10,7 +9,7 @@ import { partitionOf } from '../../src/core/key.js';
 import { VERSION_ZERO } from '../../src/core/version.js';
 import { systemClock } from '../../src/node/system-clock.js';
 import { drawnEntry, plain, writeArbitrary } from '../contract/tier-contract.js';
-import { makeOwnPrefix, requireRedis } from '../servers.js';
+import { makeOwnPrefix, startOwnRedis } from '../servers.js';
 import { callWithin, deletedAt, RedisSubject, textOf, valueAt } from './subject.js';
 
 /** Real, but for what the wall says: that stands still until it is moved on. */
@@ -195,8 +194,7 @@ describe('what is kept of a delete in Redis', () => {
 
 describe('deletes in a Redis that is full', () => {
   it('cannot be evicted, are bounded, and the oldest of too many still keep out what is older', async () => {
-    const [program, workspace] = [await requireRedis(), await createWorkspace()];
-    const node = await startRedis({ program, dir: workspace.path, maxMemoryMiB: 8 });
+    const { node, stop } = await startOwnRedis({ maxMemoryMiB: 8 });
     const subject = await RedisSubject.open([node.address]);
     const server = await connectTo(node.port, 5_000);
     const at = (key: string, rest = `:${key}`) => `${subject.prefix}{${partitionOf(key)}}${rest}`;
@@ -233,14 +231,12 @@ describe('deletes in a Redis that is full', () => {
     } finally {
       await subject.redis.close();
       server.destroy();
-      await node.stop();
-      await workspace.remove();
+      await stop();
     }
   });
 
   it('are told to be in danger, once, when Redis may evict what has no TTL', async () => {
-    const [program, workspace] = [await requireRedis(), await createWorkspace()];
-    const node = await startRedis({ program, dir: workspace.path });
+    const { node, stop } = await startOwnRedis();
     const server = await connectTo(node.port, 5_000);
     await server.sendCommand(['CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru']);
     const subject = await RedisSubject.open([node.address]);
@@ -251,8 +247,7 @@ describe('deletes in a Redis that is full', () => {
     expect(warnings()).toHaveLength(1);
     await subject.redis.close();
     server.destroy();
-    await node.stop();
-    await workspace.remove();
+    await stop();
   });
 });
 

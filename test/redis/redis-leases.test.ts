@@ -1,14 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import { connectTo, type RedisNode, startRedis } from '../../src/cli/servers/redis-node.js';
+import { afterEach, describe, expect, inject, it } from 'vitest';
+import { connectTo } from '../../src/cli/servers/redis-node.js';
 import { waitUntil } from '../../src/cli/servers/wait.js';
-import { createWorkspace } from '../../src/cli/servers/workspace.js';
 import type { Clock } from '../../src/core/clock.js';
 import { HLC_ZERO, type Hlc } from '../../src/core/hlc.js';
 import { PARTITIONS, partitionOf } from '../../src/core/key.js';
 import type { LeaseAnswer } from '../../src/core/lease.js';
 import { systemClock } from '../../src/node/system-clock.js';
 import { deafClock, type LeaseNode, leaseContract } from '../contract/lease-contract.js';
-import { makeOwnPrefix, requireRedis } from '../servers.js';
+import { makeOwnPrefix, useOwnRedis } from '../servers.js';
 import { callWithin, RedisSubject, valueAt } from './subject.js';
 
 const opened: RedisSubject[] = [];
@@ -86,25 +85,14 @@ describe.each([
 });
 
 describe('a single Redis that is broken', () => {
-  let node: RedisNode;
-  let removeFolder: () => Promise<void>;
-
-  beforeAll(async () => {
-    const [program, workspace] = [await requireRedis(), await createWorkspace()];
-    removeFolder = () => workspace.remove();
-    node = await startRedis({ program, dir: workspace.path });
-  });
-  afterAll(async () => {
-    await node.stop();
-    await removeFolder();
-  });
+  const own = useOwnRedis();
 
   it('lets nobody wait for an end that may have gone by unheard', async () => {
-    const one = await open([node.address]);
-    const other = await open([node.address], one.prefix, deafClock);
+    const one = await open([own.node.address]);
+    const other = await open([own.node.address], one.prefix, deafClock);
     await acquire(one, 'k', 'a');
     const wait = await waitFor(other, 'k');
-    const server = await connectTo(node.port, 5_000);
+    const server = await connectTo(own.node.port, 5_000);
     await server.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']);
     server.destroy();
     await soon('the wait to be over', () => wait.over);
@@ -112,12 +100,12 @@ describe('a single Redis that is broken', () => {
   });
 
   it('grants nothing, and lets nobody wait for an answer, while it is frozen or dead', async () => {
-    const one = await open([node.address]);
-    await node.kill('SIGSTOP');
+    const one = await open([own.node.address]);
+    await own.node.kill('SIGSTOP');
     expect(await acquire(one, 'k', 'a')).toEqual({ kind: 'unavailable' });
-    await node.kill('SIGKILL');
+    await own.node.kill('SIGKILL');
     expect(await acquire(one, 'k', 'a')).toEqual({ kind: 'unavailable' });
-    await node.restart();
+    await own.node.restart();
     await soon('a lease', async () => (await acquire(one, 'k', 'a')).kind === 'granted');
   });
 });
