@@ -88,7 +88,7 @@ export class HybridClock {
    *   one wrong clock pin every key.
    */
   receive(reading: Hlc): void {
-    const aheadMs = reading.ms - this.#clock.wallMs() - this.#clock.uncertaintyMs();
+    const aheadMs = this.aheadMs(reading);
     if (aheadMs > HLC_DRIFT_MAX_MS) {
       throw new CacheError(
         'level-failed',
@@ -97,6 +97,11 @@ export class HybridClock {
     }
     this.#last = laterHlc(this.#last, reading);
     this.#fence = laterHlc(this.#fence, reading);
+  }
+
+  /** How far `reading` lies ahead of every time that it may be now, in ms; not above 0 when it does not. */
+  aheadMs({ ms }: Pick<Hlc, 'ms'>): number {
+    return ms - this.#clock.wallMs() - this.#clock.uncertaintyMs();
   }
 
   /** As `receive`; a clock that is too far ahead is not followed, and what it fences is refused until its time has come. */

@@ -90,7 +90,16 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
     peers =
       config.peers === undefined
         ? undefined
-        : await openPeers(config.peers, { clock, origin, hlc, floors, watch, onMistake, registry: redis?.registry });
+        : await openPeers(config.peers, {
+            clock,
+            origin,
+            hlc,
+            floors,
+            watch,
+            onMistake,
+            registry: redis?.registry,
+            onRefused: (reason) => recorder?.error('peer', `refused-${reason}`),
+          });
   } catch (thrown) {
     await redis?.close();
     throw thrown;
@@ -237,9 +246,10 @@ async function openPeers(
     readonly watch: LevelWatch;
     readonly onMistake: MistakeListener;
     readonly registry: NodeRegistry | undefined;
+    readonly onRefused: (reason: string) => void;
   },
 ): Promise<Peers & { readonly guarded: Tier }> {
-  const { clock, origin, hlc, floors, watch, onMistake, registry } = parts;
+  const { clock, origin, hlc, floors, watch, onMistake, registry, onRefused } = parts;
   const peers = await createPeers({
     listen: config.listen,
     ...(config.advertise !== undefined && { advertise: config.advertise }),
@@ -258,6 +268,7 @@ async function openPeers(
     hlc,
     floors,
     guard: watch.guard('peer', 'peer', config.timeout),
+    onRefused,
     onError: (error) => {
       watch.tell('peer', error);
       // That a peer cannot be reached is no mistake.

@@ -18,6 +18,8 @@ const duration = z
 const bytes = z.int().positive();
 const address = z.string().regex(/^(?:\[[0-9a-fA-F:]+\]|[^:\s/]+):\d{1,5}$/, 'must look like 127.0.0.1:7946');
 
+const SECRET_LENGTH_MIN = 16;
+
 const local = z.strictObject({
   /** Budget for keys, values and what keeping them costs. */
   maxBytes: bytes.default(256 * MiB),
@@ -60,6 +62,13 @@ const discovery = z
   })
   .refine(({ dns, redis }) => dns !== undefined || redis, 'must name dns or redis: leave it out to go by peers.seeds');
 
+const secret = z
+  .custom<string | readonly string[]>((given) => typeof given === 'string' || Array.isArray(given), 'must be a text')
+  .refine((given) => {
+    const secrets: readonly unknown[] = typeof given === 'string' ? [given] : given;
+    return secrets.length > 0 && secrets.every((one) => typeof one === 'string' && one.length >= SECRET_LENGTH_MIN);
+  }, `must have at least ${SECRET_LENGTH_MIN} characters`);
+
 const peers = z.strictObject({
   /** Where this node listens for the others. */
   listen: address,
@@ -71,8 +80,8 @@ const peers = z.strictObject({
   /** The machine that this node runs on, and its rack or zone: replicas are kept apart by them. */
   host: place.optional(),
   rack: place.optional(),
-  /** Shared by all nodes of the city. */
-  secret: z.string().min(16, 'must have at least 16 characters'),
+  /** Shared by all nodes of the city. A list while it is changed: the first one signs, all are accepted. */
+  secret,
   replicas: z.int().min(1).max(3).default(2),
   maxBytes: bytes.default(512 * MiB),
   /** How patient the nodes are with each other; the same on all: `local` in a rack, `near` in a city, `far` beyond. */

@@ -1,5 +1,6 @@
 import { type Call, remainingMs } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
+import type { Entry } from '../core/entry.js';
 import { decodeEntry } from '../core/entry-format.js';
 import { CacheError, toError } from '../core/errors.js';
 import { MISS, type SkipReason, type WriteOutcome } from '../core/outcome.js';
@@ -47,6 +48,7 @@ export class Batcher {
   readonly #clock: Clock;
   readonly #name: string;
   readonly #send: Send;
+  readonly #check: (entry: Entry) => void;
   #queue: Item[] = [];
   /** How many at the front of the queue are gone already. */
   #taken = 0;
@@ -54,11 +56,15 @@ export class Batcher {
   #inFlight = 0;
   #woken = false;
 
-  /** @param name of the peer, as it appears in errors */
-  constructor(clock: Clock, name: string, send: Send) {
+  /**
+   * @param name of the peer, as it appears in errors
+   * @param check throws for an entry that is not to be taken from it
+   */
+  constructor(clock: Clock, name: string, send: Send, check: (entry: Entry) => void = () => {}) {
     this.#clock = clock;
     this.#name = name;
     this.#send = send;
+    this.#check = check;
   }
 
   /** Answers in the order of the keys, within the call. Never rejects. */
@@ -173,7 +179,7 @@ export class Batcher {
       const item = items[i] as ReadItem;
       if (answer === 'miss') item.ticket.settle(item.index, MISS);
       else if (answer === 'later') later.push(item);
-      else item.ticket.settle(item.index, toOutcome(answer));
+      else item.ticket.settle(item.index, this.#toOutcome(answer));
     });
     if (later.length === 0) return;
     if (later.length === answers.length) {
@@ -183,6 +189,17 @@ export class Batcher {
     }
     this.#queue = [...later, ...this.#queue.slice(this.#taken)];
     this.#taken = 0;
+  }
+
+  #toOutcome(read: Uint8Array | DoubtedRead): PeerRead {
+    const isSure = read instanceof Uint8Array;
+    try {
+      const entry = decodeEntry(isSure ? read : read.doubted);
+      this.#check(entry);
+      return { kind: isSure ? 'found' : 'doubted', entry };
+    } catch (thrown) {
+      return { kind: 'failed', error: toError(thrown) };
+    }
   }
 
   #named(outcome: WriteOutcome): WriteOutcome {
@@ -211,13 +228,4 @@ function bytesOf(item: Item): number {
 
 function skip(item: Item, why: SkipReason): void {
   item.ticket.settle(item.index, { kind: 'skipped', why });
-}
-
-function toOutcome(read: Uint8Array | DoubtedRead): PeerRead {
-  try {
-    if (read instanceof Uint8Array) return { kind: 'found', entry: decodeEntry(read) };
-    return { kind: 'doubted', entry: decodeEntry(read.doubted) };
-  } catch (thrown) {
-    return { kind: 'failed', error: toError(thrown) };
-  }
 }

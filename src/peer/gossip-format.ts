@@ -1,6 +1,6 @@
 import { isMark } from './control-format.js';
 import type { GossipReply, GossipRequest } from './gossip.js';
-import { fieldsOf, malformed, parseJson } from './json-fields.js';
+import { fieldsOf, malformed, parseJson, versionOf } from './json-fields.js';
 import type { MemberRecord, MemberStatus } from './member.js';
 import { MEMBERS_MAX } from './membership-profile.js';
 import { isPeerAddress } from './peer-address.js';
@@ -48,7 +48,7 @@ export function parseGossipReply(text: string): Gossiped<GossipReply> {
 function readGossip(text: string): Readonly<Record<string, unknown>> {
   const fields = fieldsOf(parseJson(text, 'a gossip'), 'a gossip');
   if (fields.v !== GOSSIP_VERSION) {
-    throw malformed(`its gossip is of version ${fields.v}, this node speaks ${GOSSIP_VERSION}`);
+    throw malformed(`its gossip is of ${versionOf(fields.v)}, this node speaks ${GOSSIP_VERSION}`);
   }
   return fields;
 }

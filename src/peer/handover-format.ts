@@ -1,6 +1,6 @@
 import type { Hlc } from '../core/hlc.js';
 import { BUCKETS } from '../core/key.js';
-import { fieldsOf, malformed, parseJson } from './json-fields.js';
+import { fieldsOf, malformed, parseJson, versionOf } from './json-fields.js';
 import { HEAD_BYTES, WireCursor, writeBytes, writeHead, writeText } from './wire-cursor.js';
 
 /** What a node asks for that is to keep some buckets: what the other one has of them. */
@@ -53,7 +53,7 @@ export function formatHandover({ epoch, buckets, after }: HandoverRequest): stri
 /** @throws CacheError `level-failed` */
 export function parseHandover(text: string): HandoverRequest {
   const { v, epoch, buckets, after } = fieldsOf(parseJson(text, 'a handover'), 'a handover');
-  if (v !== REQUEST_VERSION) throw malformed(`its handover is of version ${v}, this node speaks ${REQUEST_VERSION}`);
+  if (v !== REQUEST_VERSION) throw malformed(`its handover is of ${versionOf(v)}, this node speaks ${REQUEST_VERSION}`);
   if (!Array.isArray(buckets) || buckets.length === 0 || buckets.length > BUCKETS_MAX || !buckets.every(isBucket)) {
     throw malformed(`a handover is of 1 to ${BUCKETS_MAX} buckets, each a number from 0 to ${BUCKETS - 1}`);
   }

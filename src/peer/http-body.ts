@@ -10,13 +10,17 @@ const DISCARDED_BYTES_MAX = 64 * 1_048_576;
 export class BodyReader {
   #receivingBytes = 0;
 
-  /** @throws HttpProblem 413 for a body of more than `limitBytes`, 503 when too much is being received already */
+  /**
+   * @throws HttpProblem 413 for a body of more than `limitBytes`, 503 when too much is being received already, 400 when
+   *   it ends too early
+   */
   read(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       let heldBytes = 0;
-      let problem: HttpProblem | undefined;
+      // Who says beforehand that it is too large need not be listened to.
+      let problem = tooLarge(Number(request.headers['content-length'] ?? 0), limitBytes);
       const release = () => {
         this.#receivingBytes -= heldBytes;
         heldBytes = 0;
@@ -50,14 +54,19 @@ export class BodyReader {
   }
 
   #problem(bytes: number, chunkBytes: number, limitBytes: number): HttpProblem | undefined {
-    if (bytes > limitBytes) {
-      return new HttpProblem(413, 'too-large', `the body is larger than the ${limitBytes} bytes that are allowed`);
-    }
+    const problem = tooLarge(bytes, limitBytes);
+    if (problem !== undefined) return problem;
     if (this.#receivingBytes + chunkBytes > RECEIVING_BYTES_MAX) {
       return overloadedProblem('too much is being received at once');
     }
     return undefined;
   }
+}
+
+/** What is wrong with a body of so many bytes; nothing, when it may be that large. */
+export function tooLarge(bytes: number, limitBytes: number): HttpProblem | undefined {
+  if (bytes <= limitBytes) return undefined;
+  return new HttpProblem(413, 'too-large', `the body is larger than the ${limitBytes} bytes that are allowed`);
 }
 
 export function overloadedProblem(why: string): HttpProblem {

@@ -1,12 +1,14 @@
 import type { Dispatcher, Pool } from 'undici';
 import type { Clock } from '../core/clock.js';
-import { EPOCH_HEADER } from './limits.js';
+import { EPOCH_HEADER, TIME_HEADER } from './limits.js';
 
 export interface HttpReply {
   readonly status: number;
   readonly body: Buffer;
   /** The value of `EPOCH_HEADER`. */
   readonly epoch: string | undefined;
+  /** The value of `TIME_HEADER`. */
+  readonly time: string | undefined;
 }
 
 /**
@@ -23,6 +25,7 @@ export function exchange(
     const chunks: Buffer[] = [];
     let status = 0;
     let epoch: string | undefined;
+    let time: string | undefined;
     let controller: Dispatcher.DispatchController | undefined;
     let timedOut: Error | undefined;
     const cancel = clock.schedule(limitMs, () => {
@@ -38,15 +41,15 @@ export function exchange(
       },
       onResponseStart(_controller, statusCode, headers) {
         status = statusCode;
-        const said = headers[EPOCH_HEADER];
-        epoch = Array.isArray(said) ? said[0] : said;
+        epoch = firstOf(headers[EPOCH_HEADER]);
+        time = firstOf(headers[TIME_HEADER]);
       },
       onResponseData(_controller, chunk) {
         chunks.push(chunk);
       },
       onResponseEnd() {
         cancel();
-        resolve({ status, epoch, body: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks) });
+        resolve({ status, epoch, time, body: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks) });
       },
       onResponseError(_controller, error) {
         cancel();
@@ -54,4 +57,8 @@ export function exchange(
       },
     });
   });
+}
+
+function firstOf(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
 }

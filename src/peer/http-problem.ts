@@ -1,4 +1,5 @@
 import { CacheError, type CacheErrorCode } from '../core/errors.js';
+import { DriftError } from './drift.js';
 
 /** What is wrong with a request, or why it cannot be answered, as the status that HTTP has for it. */
 export class HttpProblem extends Error {
@@ -33,8 +34,16 @@ const BAD_REQUEST: readonly CacheErrorCode[] = [
   'corrupt-entry',
 ];
 
+/** Codes that say that the time is wrong, and nobody. */
+const NOT_NOW: readonly CacheErrorCode[] = ['overloaded', 'closed', 'deadline', 'aborted', 'breaker-open'];
+
 export function toProblem(error: Error): HttpProblem {
   if (error instanceof HttpProblem) return error;
+  if (error instanceof DriftError) return new HttpProblem(403, 'clock-drift', error.message);
   if (!(error instanceof CacheError)) return new HttpProblem(500, 'internal', 'the request could not be answered');
-  return new HttpProblem(BAD_REQUEST.includes(error.code) ? 400 : 500, error.code, error.message);
+  // What a message between nodes says wrong has no code of its own.
+  const code = error.code === 'level-failed' ? 'malformed' : error.code;
+  if (BAD_REQUEST.includes(error.code)) return new HttpProblem(400, code, error.message);
+  if (!NOT_NOW.includes(error.code)) return new HttpProblem(500, code, error.message);
+  return new HttpProblem(503, code, error.message, { headers: { 'retry-after': '1' } });
 }

@@ -1,23 +1,32 @@
-import { type Dispatcher, Pool } from 'undici';
+import { Pool } from 'undici';
 import { type Call, waitWithin } from '../core/call.js';
+import type { Chance } from '../core/chance.js';
 import type { Clock } from '../core/clock.js';
+import type { Entry } from '../core/entry.js';
 import { CacheError, toError } from '../core/errors.js';
 import type { Floor } from '../core/floors.js';
 import type { WriteOutcome } from '../core/outcome.js';
 import { Batcher } from './batcher.js';
 import { formatFloors, parseFloorList } from './control-format.js';
+import type { DriftGate } from './drift.js';
 import type { GossipReply, GossipRequest } from './gossip.js';
 import { formatGossip, parseGossipReply } from './gossip-format.js';
 import { decodePage, formatHandover, type HandoverPage, type HandoverRequest } from './handover-format.js';
 import { exchange, type HttpReply } from './http-exchange.js';
 import type { LeaseQuestion } from './lease-wire.js';
 import { EPOCH_HEADER, HOPS_HEADER, REPLY_BYTES_MAX, REQUEST_MAX_MS } from './limits.js';
+import { RequestSigner, type UnsignedRequest } from './request-signer.js';
 import type { FloorList, Gossiped, LeaseOutcome, PeerRead, PeerTransport } from './transport.js';
 import type { WireWrite } from './wire.js';
 
 export interface HttpTransportOptions {
   readonly clock: Clock;
+  readonly chance: Chance;
+  /** Signed with. */
   readonly secret: string;
+  readonly drift: DriftGate;
+  /** Told when something that a peer answered is refused for its clock. */
+  readonly onDrift?: (address: string) => void;
   /** Told of every reply, whatever it says and whoever waits for it. */
   readonly onReply?: (address: string) => void;
   /** Told when a peer could not be reached at all, or took too long, whoever asked. */
@@ -40,11 +49,13 @@ const CLOSE_MAX_MS = 1_000;
 /** Asks other nodes over HTTP/1.1: a few kept connections per peer, reads and writes in adaptive batches. */
 export class HttpPeerTransport implements PeerTransport {
   readonly #options: HttpTransportOptions;
+  readonly #signer: RequestSigner;
   readonly #peers = new Map<string, HttpPeer>();
   #closed = false;
 
   constructor(options: HttpTransportOptions) {
     this.#options = options;
+    this.#signer = new RequestSigner(options.secret, options.clock, options.chance);
   }
 
   read(address: string, keys: readonly string[], call: Call): Promise<readonly PeerRead[]> {
@@ -66,19 +77,35 @@ export class HttpPeerTransport implements PeerTransport {
     const headers = { 'content-type': 'application/json' };
     const body = formatGossip(said);
     const request = { method: 'POST', path: '/internal/cache/gossip', headers, body } as const;
-    return parseGossipReply((await this.#control(address, call, request)).toString('utf8'));
+    const askedAtMs = this.#options.clock.wallMs();
+    const { body: answer, time } = await this.#control(address, call, request);
+    this.#checked(address, (drift) => drift.checkAnswered(Number(time), askedAtMs));
+    return parseGossipReply(answer.toString('utf8'));
   }
 
   async handover(address: string, handover: HandoverRequest, call: Call): Promise<HandoverPage> {
     const headers = { 'content-type': 'application/json' };
     const body = formatHandover(handover);
     const request = { method: 'POST', path: '/internal/cache/handover', headers, body } as const;
-    return decodePage(await this.#control(address, call, request));
+    const page = decodePage((await this.#control(address, call, request)).body);
+    this.#checked(address, (drift) => {
+      for (const { bytes } of page.entries) drift.checkEncoded(bytes);
+      for (const { marks } of page.buckets) {
+        drift.checkReading(marks.fence);
+        drift.checkReading(marks.fillStart);
+      }
+    });
+    return page;
   }
 
   async floors(address: string, mark: string | undefined, call: Call): Promise<FloorList> {
     const path = mark === undefined ? '/internal/cache/floors' : `/internal/cache/floors?after=${mark}`;
-    return parseFloorList((await this.#control(address, call, { method: 'GET', path })).toString('utf8'));
+    const { body } = await this.#control(address, call, { method: 'GET', path });
+    const list = parseFloorList(body.toString('utf8'));
+    this.#checked(address, (drift) => {
+      for (const { hlc } of list.floors) drift.checkReading(hlc);
+    });
+    return list;
   }
 
   async raise(address: string, floors: readonly Floor[], call: Call): Promise<void> {
@@ -101,7 +128,7 @@ export class HttpPeerTransport implements PeerTransport {
     await Promise.all(peers.map((peer) => peer.close(this.#options.clock)));
   }
 
-  #control(address: string, call: Call, request: ControlRequest): Promise<Buffer> {
+  #control(address: string, call: Call, request: ControlRequest): Promise<HttpReply> {
     if (this.#closed) return Promise.reject(closedError());
     return waitWithin(this.#options.clock, call, peerName(address), this.#peer(address).control(request));
   }
@@ -109,16 +136,33 @@ export class HttpPeerTransport implements PeerTransport {
   #peer(address: string): HttpPeer {
     let peer = this.#peers.get(address);
     if (peer === undefined) {
-      peer = new HttpPeer(address, this.#options);
+      peer = new HttpPeer(address, this.#options, this.#signer, (entry) =>
+        this.#checked(address, (drift) => drift.checkEntry(entry)),
+      );
       this.#peers.set(address, peer);
     }
     return peer;
   }
+
+  /** @throws DriftError when `check` does */
+  #checked(address: string, check: (drift: DriftGate) => void): void {
+    try {
+      check(this.#options.drift);
+    } catch (thrown) {
+      this.#options.onDrift?.(address);
+      throw thrown;
+    }
+  }
 }
 
-type ControlRequest = Pick<Dispatcher.DispatchOptions, 'method' | 'path'> & {
+type ControlRequest = Omit<UnsignedRequest, 'headers' | 'body'> & {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+};
+
+const BATCH_HEADERS: Readonly<Record<string, string>> = {
+  'content-type': 'application/octet-stream',
+  [HOPS_HEADER]: '1',
 };
 
 /** The connections to one peer. */
@@ -127,13 +171,13 @@ class HttpPeer {
   readonly #address: string;
   readonly #options: HttpTransportOptions;
   readonly #pool: Pool;
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly #signer: RequestSigner;
   #controls = 0;
 
-  constructor(address: string, options: HttpTransportOptions) {
+  constructor(address: string, options: HttpTransportOptions, signer: RequestSigner, check: (entry: Entry) => void) {
     this.#address = address;
     this.#options = options;
-    this.#headers = { authorization: `Bearer ${options.secret}`, [HOPS_HEADER]: '1' };
+    this.#signer = signer;
     this.#pool = new Pool(`http://${address}`, {
       connections: CONNECTIONS_MAX,
       pipelining: 1,
@@ -145,28 +189,23 @@ class HttpPeer {
       connectTimeout: REQUEST_MAX_MS,
       maxResponseSize: REPLY_BYTES_MAX,
     });
-    const batchHeaders = { ...this.#headers, 'content-type': 'application/octet-stream' };
-    this.batcher = new Batcher(options.clock, peerName(address), async (body) => {
-      const request: Dispatcher.DispatchOptions = {
-        method: 'POST',
-        path: '/internal/cache/batch',
-        headers: options.epoch === undefined ? batchHeaders : { ...batchHeaders, [EPOCH_HEADER]: options.epoch() },
-        body,
-      };
-      const reply = await this.#ask(request);
+    const send = async (body: Uint8Array): Promise<Uint8Array> => {
+      const headers =
+        options.epoch === undefined ? BATCH_HEADERS : { ...BATCH_HEADERS, [EPOCH_HEADER]: options.epoch() };
+      const reply = await this.#ask({ method: 'POST', path: '/internal/cache/batch', headers, body });
       if (reply.epoch !== undefined) options.onEpoch?.(address);
       return reply.body;
-    });
+    };
+    this.batcher = new Batcher(options.clock, peerName(address), send, check);
   }
 
-  async control({ headers, ...request }: ControlRequest): Promise<Buffer> {
+  async control({ headers, ...request }: ControlRequest): Promise<HttpReply> {
     if (this.#controls >= CONTROL_MAX) {
       throw new CacheError('overloaded', `${CONTROL_MAX} requests to ${peerName(this.#address)} are under way already`);
     }
     this.#controls += 1;
     try {
-      const reply = await this.#ask({ ...request, headers: { ...this.#headers, ...headers } });
-      return reply.body;
+      return await this.#ask({ ...request, headers: { ...headers, [HOPS_HEADER]: '1' } });
     } finally {
       this.#controls -= 1;
     }
@@ -180,10 +219,11 @@ class HttpPeer {
   }
 
   /** Takes its own time, not that of a caller: what is too slow for an impatient one says nothing about the peer. */
-  async #ask(request: Dispatcher.DispatchOptions): Promise<HttpReply> {
+  async #ask(request: UnsignedRequest): Promise<HttpReply> {
+    const headers = this.#signer.sign(this.#address, request);
     let reply: HttpReply;
     try {
-      reply = await exchange(this.#pool, this.#options.clock, request, REQUEST_MAX_MS);
+      reply = await exchange(this.#pool, this.#options.clock, { ...request, headers }, REQUEST_MAX_MS);
     } catch (thrown) {
       const error = toError(thrown);
       // A CacheError is our own doing: the transport was closed.
@@ -202,23 +242,24 @@ function unreachable(address: string, cause: Error): CacheError {
 
 function refusal(address: string, { status, body }: HttpReply): CacheError {
   const name = peerName(address);
-  if (status === 401) {
+  const { code, message } = errorOf(body);
+  if (status === 401 && code === 'unauthorized') {
     return new CacheError('unauthorized', `${name} does not accept our secret: both nodes need the same peers.secret`, {
       field: 'peers.secret',
     });
   }
-  const why = `${name} answered ${status}: ${messageOf(body)}`;
+  const why = `${name} answered ${status}: ${message}`;
   return new CacheError(status === 503 ? 'overloaded' : 'level-failed', why);
 }
 
 /** What the other side says is wrong; a reply that is not ours is not repeated in full. */
-function messageOf(body: Buffer): string {
+function errorOf(body: Buffer): { readonly code: unknown; readonly message: string } {
   const text = body.toString('utf8', 0, 1_024);
   try {
-    const parsed = JSON.parse(text) as { error?: { message?: unknown } };
-    return typeof parsed.error?.message === 'string' ? parsed.error.message : text.slice(0, 120);
+    const { error } = JSON.parse(text) as { error?: { code?: unknown; message?: unknown } };
+    return { code: error?.code, message: typeof error?.message === 'string' ? error.message : text.slice(0, 120) };
   } catch {
-    return text.slice(0, 120);
+    return { code: undefined, message: text.slice(0, 120) };
   }
 }
 

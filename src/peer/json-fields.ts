@@ -17,6 +17,11 @@ export function fieldsOf(value: unknown, what: string): Readonly<Record<string, 
   return value as Readonly<Record<string, unknown>>;
 }
 
+/** Which version a message says it has; what is no number is not repeated, nor made a text of. */
+export function versionOf(version: unknown): string {
+  return typeof version === 'number' ? `version ${version}` : 'no version that is a number';
+}
+
 export function malformed(why: string, cause?: unknown): CacheError {
   return new CacheError('level-failed', `what a node said cannot be read: ${why}`, { cause });
 }

@@ -21,6 +21,12 @@ export const REPLY_BYTES_MAX = 64 * 1_048_576;
 /** How long a peer may take to answer a request, whoever still waits for it. */
 export const REQUEST_MAX_MS = 2_000;
 
+/**
+ * How far the time that a request is signed at may lie from ours: longer than a request may be under way, and room for
+ * the clock of somebody who asks by hand. For twice as long each request is remembered, so that none is done twice.
+ */
+export const SIGNED_TOLERANCE_MS = 5_000;
+
 /** Who asks, and how often a request was handed on. A request from a peer is answered from the own store. */
 export const HOPS_HEADER = 'x-fleetflow-hops';
 /**
@@ -28,3 +34,5 @@ export const HOPS_HEADER = 'x-fleetflow-hops';
  * asked learns from it that it does not know of a change.
  */
 export const EPOCH_HEADER = 'x-fleetflow-epoch';
+/** With an answer to gossip: the time of the node that gave it, in ms since 1970. */
+export const TIME_HEADER = 'x-fleetflow-time';

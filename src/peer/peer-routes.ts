@@ -8,10 +8,11 @@ import type { Outcome, WriteOutcome } from '../core/outcome.js';
 import type { Tier } from '../core/tier.js';
 import { encodeVersion } from '../core/version.js';
 import { formatFloorList, formatHello, isMark, parseFloors } from './control-format.js';
+import type { DriftGate } from './drift.js';
 import { formatGossip, parseGossipRequest } from './gossip-format.js';
 import { encodePage, parseHandover } from './handover-format.js';
 import { HttpProblem } from './http-problem.js';
-import { BODY_BYTES_MAX, EPOCH_HEADER, PAYLOAD_BYTES_MAX, REQUEST_MAX_MS } from './limits.js';
+import { BODY_BYTES_MAX, EPOCH_HEADER, PAYLOAD_BYTES_MAX, REQUEST_MAX_MS, TIME_HEADER } from './limits.js';
 import type { HandleRequest, PeerReply, PeerRequest } from './peer-server.js';
 import type { PeerService } from './peer-service.js';
 import {
@@ -32,6 +33,7 @@ export interface RouteParts extends PutParts {
   /** Asks the owners, for those who are no peers and need not know who keeps what. */
   readonly tier: Pick<Tier, 'read' | 'write'>;
   readonly floors: Pick<Floors, 'passes'>;
+  readonly drift: DriftGate;
 }
 
 const PREFIX = '/internal/cache/';
@@ -62,19 +64,19 @@ export function peerRoutes(parts: RouteParts): HandleRequest {
     switch (path) {
       case `${PREFIX}batch`:
         allow(request, ['POST']);
-        return postBatch(request, service);
+        return postBatch(request, parts);
       case `${PREFIX}members`:
         allow(request, ['GET']);
         return { status: 200, body: formatHello(service.hello()) };
       case `${PREFIX}gossip`:
         allow(request, ['POST']);
-        return postGossip(request, service);
+        return postGossip(request, parts);
       case `${PREFIX}handover`:
         allow(request, ['POST']);
         return postHandover(request, service);
       case FLOORS:
         allow(request, ['GET', 'POST']);
-        return request.method === 'GET' ? getFloors(undefined, service) : postFloors(request, service);
+        return request.method === 'GET' ? getFloors(undefined, service) : postFloors(request, parts);
       default:
         throw new HttpProblem(404, 'not-found', `there is nothing under this path; paths begin with ${PREFIX}`);
     }
@@ -105,8 +107,10 @@ async function putEntry(request: PeerRequest, key: string, parts: RouteParts): P
   return { status: 200, body: JSON.stringify(answerOfPut(outcome, entry)) };
 }
 
-async function postBatch(request: PeerRequest, service: PeerService): Promise<PeerReply> {
+async function postBatch(request: PeerRequest, { service, drift }: RouteParts): Promise<PeerReply> {
   const batch = decodeRequest(await request.body(BODY_BYTES_MAX));
+  for (const { bytes } of batch.writes) drift.checkEncoded(bytes);
+  for (const lease of batch.leases) if (lease.verb === 'acquire') drift.checkReading(lease.since);
   const body = encodeReply(service.batch(batch));
   const epoch = service.epoch();
   const theirs = request.header(EPOCH_HEADER);
@@ -119,9 +123,10 @@ async function postHandover(request: PeerRequest, service: PeerService): Promise
   return { status: 200, body: encodePage(service.handover(handover)) };
 }
 
-async function postGossip(request: PeerRequest, service: PeerService): Promise<PeerReply> {
+async function postGossip(request: PeerRequest, { service, clock }: RouteParts): Promise<PeerReply> {
   const said = parseGossipRequest((await request.body(GOSSIP_BYTES_MAX)).toString('utf8'));
-  return { status: 200, body: formatGossip(await service.gossip(said)) };
+  const body = formatGossip(await service.gossip(said));
+  return { status: 200, body, headers: { [TIME_HEADER]: String(Math.floor(clock.wallMs())) } };
 }
 
 function getFloors(mark: string | undefined, service: PeerService): PeerReply {
@@ -129,8 +134,9 @@ function getFloors(mark: string | undefined, service: PeerService): PeerReply {
   return { status: 200, body: formatFloorList(service.floors(mark)) };
 }
 
-async function postFloors(request: PeerRequest, service: PeerService): Promise<PeerReply> {
+async function postFloors(request: PeerRequest, { service, drift }: RouteParts): Promise<PeerReply> {
   const floors = parseFloors((await request.body(BODY_BYTES_MAX)).toString('utf8'));
+  for (const { hlc } of floors) drift.checkReading(hlc);
   service.takeFloors(floors);
   return { status: 200, body: JSON.stringify({ taken: floors.length }) };
 }

@@ -1,12 +1,14 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
-import { BodyReader, overloadedProblem } from './http-body.js';
+import type { Door } from './door.js';
+import { BodyReader, overloadedProblem, tooLarge } from './http-body.js';
 import { HttpProblem, toProblem } from './http-problem.js';
-import { HOPS_HEADER } from './limits.js';
 import { formatAddress, type HostPort } from './peer-address.js';
+import { RefusalLimit } from './refusal-limit.js';
+import type { Refusals } from './refusals.js';
+import { digestOf, type SignedHeader } from './request-signature.js';
 
 /** A request that passed the door. */
 export interface PeerRequest {
@@ -15,8 +17,9 @@ export interface PeerRequest {
   readonly path: string;
   /** 1 when a peer asks, which is to be answered from the own store; 0 when somebody else does. */
   readonly hops: 0 | 1;
-  /** The value of a header, under its lower-case name. */
-  header(name: string): string | undefined;
+  /** The value of a header that is signed. */
+  header(name: SignedHeader): string | undefined;
+  /** @throws HttpProblem 413, 503 or 400; 400 also when it is not the body that was signed */
   body(limitBytes: number): Promise<Buffer>;
 }
 
@@ -30,7 +33,8 @@ export type HandleRequest = (request: PeerRequest) => Promise<PeerReply> | PeerR
 
 export interface PeerServerOptions {
   readonly listen: HostPort;
-  readonly secret: string;
+  readonly door: Door;
+  readonly refusals: Refusals;
   readonly clock: Clock;
   readonly onError: (error: Error) => void;
 }
@@ -38,21 +42,33 @@ export interface PeerServerOptions {
 /** Far more than the members of a city have in flight; what comes on top is turned away before it costs anything. */
 const REQUESTS_MAX = 256;
 const CONNECTIONS_MAX = 1_024;
+/** Of one address: half of all, so that no stranger keeps everybody else out. */
+const CONNECTIONS_OF_ONE_MAX = 512;
+/** 32 tags of 256 bytes, percent-encoded, and room for the rest. */
+const HEADERS_BYTES_MAX = 32_768;
 const HEADERS_MAX_MS = 5_000;
 const REQUEST_RECEIVE_MAX_MS = 10_000;
 /** Above what our own clients keep a connection for: the side that sends must be the first to give it up. */
 const KEEP_ALIVE_MS = 30_000;
+/** How long a connection may stand still while a request or its answer is under way. */
+const STILL_MAX_MS = 10_000;
+/** Of a body that nobody reads, how much is taken so that its sender gets to read why. */
+const UNREAD_BYTES_MAX = 1_048_576;
 const CLOSE_MAX_MS = 2_000;
 
+/** Found, and there is nothing: an answer like any other. */
+const ANSWERS: ReadonlySet<string> = new Set(['miss', 'deleted']);
+
 /**
- * The door of a node: limits, the secret, hops, and errors as JSON. What is behind it is `peer-routes.ts`. Nothing of a
- * request is looked at before the secret has been, and the path is text, never a file or a URL to be normalised.
+ * The HTTP of a node: limits, and errors as JSON. Who may come in is decided by the door, what is behind it by
+ * `peer-routes.ts`. The path is text, never a file or a URL to be normalised.
  */
 export class PeerServer {
   readonly #options: PeerServerOptions;
   readonly #server: Server;
   readonly #bodies = new BodyReader();
-  readonly #credentials: Buffer;
+  readonly #limit = new RefusalLimit();
+  readonly #connections = new Map<string, number>();
   #handle: HandleRequest = () => {
     throw overloadedProblem('this node is starting');
   };
@@ -61,24 +77,30 @@ export class PeerServer {
 
   constructor(options: PeerServerOptions) {
     this.#options = options;
-    this.#credentials = digest(`Bearer ${options.secret}`);
     this.#server = createServer(
       {
         headersTimeout: HEADERS_MAX_MS,
         requestTimeout: REQUEST_RECEIVE_MAX_MS,
         keepAliveTimeout: KEEP_ALIVE_MS,
         connectionsCheckingInterval: 1_000,
+        maxHeaderSize: HEADERS_BYTES_MAX,
         noDelay: true,
       },
       (request, response) => void this.#answer(request, response),
     );
     this.#server.maxConnections = CONNECTIONS_MAX;
+    this.#server.timeout = STILL_MAX_MS;
+    this.#server.on('connection', (socket) => this.#count(socket));
+    this.#server.on('drop', (data) => this.#noteConnection(data?.remoteAddress));
+    // Who waits to be told to go on is told so by whoever reads the body.
+    this.#server.on('checkContinue', (request, response) => void this.#answer(request, response));
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       if (!socket.writable || error.code === 'ECONNRESET') {
         socket.destroy();
         return;
       }
       const { status, code, message } = unreadable(error);
+      options.refusals.note(code, `what came from ${addressOf(socket as Socket)}`);
       const body = errorBody(code, message);
       socket.end(
         `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
@@ -133,41 +155,71 @@ export class PeerServer {
     });
     let reply: PeerReply;
     try {
-      reply = await this.#handle(this.#admit(request));
+      reply = await this.#handle(this.#admit(request, response));
     } catch (thrown) {
       const problem = toProblem(toError(thrown));
       if (problem.status === 500) this.#options.onError(toError(thrown));
-      reply = { status: problem.status, headers: problem.headers, body: errorBody(problem.code, problem.message) };
+      const told = ANSWERS.has(problem.code) ? problem : this.#refuse(request, problem);
+      reply = { status: told.status, headers: told.headers, body: errorBody(told.code, told.message) };
     }
     this.#send(request, response, reply);
   }
 
-  /** @throws HttpProblem 503, 401 or 400 */
-  #admit(request: IncomingMessage): PeerRequest {
+  /** @throws HttpProblem, or what the door does */
+  #admit(request: IncomingMessage, response: ServerResponse): PeerRequest {
     if (this.#requests > REQUESTS_MAX) throw overloadedProblem(`${REQUESTS_MAX} requests are under way already`);
-    if (!timingSafeEqual(digest(request.headers.authorization ?? ''), this.#credentials)) {
-      throw new HttpProblem(
-        401,
-        'unauthorized',
-        'send the secret of the peers (peers.secret) as "authorization: Bearer ..."',
-        { headers: { 'www-authenticate': 'Bearer' } },
-      );
-    }
-    return {
-      method: request.method ?? '',
-      path: request.url ?? '',
-      hops: hopsOf(request.headers[HOPS_HEADER]),
-      header: (name) => textOf(request.headers[name]),
-      body: (limitBytes) => this.#bodies.read(request, limitBytes),
+    const { method, path, hops, digest, header } = this.#options.door.admit(request);
+    const body = async (limitBytes: number) => {
+      if (request.headers.expect !== undefined) {
+        const problem = tooLarge(unreadBytes(request), limitBytes);
+        if (problem !== undefined) throw problem;
+        response.writeContinue();
+      }
+      const bytes = await this.#bodies.read(request, limitBytes);
+      if (digestOf(bytes) === digest) return bytes;
+      throw new HttpProblem(400, 'wrong-digest', 'the body is not the one that was signed: its SHA-256 is another');
     };
+    return { method, path, hops, header, body };
+  }
+
+  /** Counts it. Who is refused again and again is told only that, and has to connect anew. */
+  #refuse({ socket, method }: IncomingMessage, problem: HttpProblem): HttpProblem {
+    const { refusals, clock } = this.#options;
+    const address = addressOf(socket);
+    const isTold = problem.status === 503 || this.#limit.take(address, clock.monotonicMs());
+    const told = isTold ? problem : tooOften(address, problem);
+    refusals.note(told.code, `a ${method} from ${address}`);
+    return told;
+  }
+
+  #count(socket: Socket): void {
+    const address = addressOf(socket);
+    const count = (this.#connections.get(address) ?? 0) + 1;
+    if (count > CONNECTIONS_OF_ONE_MAX) {
+      this.#noteConnection(address);
+      socket.destroy();
+      return;
+    }
+    this.#connections.set(address, count);
+    socket.once('close', () => {
+      const left = (this.#connections.get(address) ?? 1) - 1;
+      if (left === 0) this.#connections.delete(address);
+      else this.#connections.set(address, left);
+    });
+  }
+
+  #noteConnection(address = 'nobody known'): void {
+    this.#options.refusals.note('too-many-connections', `a connection from ${address}`);
   }
 
   #send(request: IncomingMessage, response: ServerResponse, { status, headers, body }: PeerReply): void {
     if (response.destroyed) return;
     const bytes = typeof body === 'string' ? Buffer.from(body) : (body ?? Buffer.alloc(0));
     const type = typeof body === 'string' ? 'application/json' : 'application/octet-stream';
-    // A body that was given up on is still coming.
-    const isLast = request.isPaused() || this.#closing !== undefined;
+    // A body that was given up on, or that nobody wants, is still coming.
+    const isSmall = request.headers.expect === undefined && unreadBytes(request) <= UNREAD_BYTES_MAX;
+    const isUnread = request.isPaused() || (!request.complete && !isSmall);
+    const isLast = isUnread || this.#closing !== undefined;
     response.writeHead(status, {
       'content-type': type,
       ...(status === 204 ? undefined : { 'content-length': String(bytes.length) }),
@@ -178,23 +230,23 @@ export class PeerServer {
   }
 }
 
-/** Both sides are hashed first, so that neither the length nor the first wrong byte shows in the time it takes. */
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
-}
-
-function hopsOf(header: string | string[] | undefined): 0 | 1 {
-  if (header === undefined || header === '0') return 0;
-  if (header === '1') return 1;
-  throw new HttpProblem(
-    400,
-    'too-many-hops',
-    `${HOPS_HEADER} is ${JSON.stringify(header)}: a request is handed on once at most, so only 0 and 1 are allowed`,
+function tooOften(address: string, { message }: HttpProblem): HttpProblem {
+  return new HttpProblem(
+    429,
+    'refused-too-often',
+    `too many requests from ${address} were refused; this one because ${message}`,
+    { headers: { 'retry-after': '1', connection: 'close' } },
   );
 }
 
-function textOf(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header.join(',') : header;
+/** NaN when it is not said. */
+function unreadBytes({ headers }: IncomingMessage): number {
+  if (headers['transfer-encoding'] !== undefined) return Number.NaN;
+  return Number(headers['content-length'] ?? 0);
+}
+
+function addressOf({ remoteAddress = 'nobody known' }: Socket): string {
+  return remoteAddress;
 }
 
 function errorBody(code: string, message: string): string {

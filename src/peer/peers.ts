@@ -6,6 +6,8 @@ import type { HybridClock } from '../core/hlc.js';
 import type { LeaseOffice } from '../core/lease.js';
 import type { Tier } from '../core/tier.js';
 import { type Discovery, DiscoveryLoop } from './discovery.js';
+import { Door } from './door.js';
+import { DriftGate } from './drift.js';
 import { Handover, handOver } from './handover.js';
 import { HttpPeerTransport } from './http-transport.js';
 import { LeaseDesk } from './lease-desk.js';
@@ -23,6 +25,7 @@ import { PeerServer } from './peer-server.js';
 import { answerBatch, type PeerService } from './peer-service.js';
 import { HeapPeerStore } from './peer-store.js';
 import { type PeerGuard, type PeerHolders, PeerTier } from './peer-tier.js';
+import { Refusals } from './refusals.js';
 
 export interface PeersOptions {
   /** `host:port` to listen on; port 0 takes a free one. */
@@ -33,8 +36,11 @@ export interface PeersOptions {
   readonly seeds: readonly string[];
   /** Where else nodes are looked for, again and again. */
   readonly discoveries?: readonly Discovery[];
-  /** The same on all nodes of a city. */
-  readonly secret: string;
+  /**
+   * The same on all nodes of a city. Of several, this node signs with the first and accepts all, so that one can be
+   * changed while the nodes run.
+   */
+  readonly secret: string | readonly string[];
   /** How many nodes keep each entry; default 2. */
   readonly replicas?: number;
   /** What this node keeps for all, with what keeping it costs, in bytes; default 512 MiB. */
@@ -57,6 +63,8 @@ export interface PeersOptions {
   /** Left out: nothing protects the calls of one peer but their deadlines. */
   readonly guard?: PeerGuard;
   readonly onMembership?: (change: MembershipChange) => void;
+  /** Told of each request, answer or connection that is refused: why, as one of some thirty words. */
+  readonly onRefused?: (reason: string) => void;
   /** What went wrong behind everybody's back: a peer that refuses our secret, a request that failed for a bug. */
   readonly onError?: (error: Error) => void;
 }
@@ -103,8 +111,9 @@ const LEAVE_MAX_MS = 8_000;
 const START_MAX_MS = 2_000;
 const LOOK_MS = 20;
 const NO_GUARD: PeerGuard = { run: (_address, _call, work) => work(), heard() {}, forget() {} };
-/** What a header may carry; anything else would have to be quoted. */
+/** What nobody has to quote, in no shell and no file. */
 const SECRET_FORM = /^[\x21-\x7e]+$/;
+const SECRETS_MAX = 3;
 
 /**
  * Joins the peers of the city: listens, asks the seeds who is there and takes over what this node is to keep. Resolves
@@ -113,13 +122,17 @@ const SECRET_FORM = /^[\x21-\x7e]+$/;
  */
 export async function createPeers(options: PeersOptions): Promise<Peers> {
   checkOptions(options);
-  const { clock, chance, hlc, floors, secret, guard = NO_GUARD } = options;
+  const { clock, chance, hlc, floors, guard = NO_GUARD } = options;
+  const secrets = secretsOf(options);
   const listen = parseAddress(options.listen, 'peers.listen');
   const onError = options.onError ?? (() => {});
 
-  const server = new PeerServer({ listen, secret, clock, onError });
+  const refusals = new Refusals({ clock, onRefused: options.onRefused ?? (() => {}), onError });
+  const drift = new DriftGate({ clock, hlc });
+  const door = new Door({ secrets, clock, drift, address: () => address });
+  const server = new PeerServer({ listen, door, refusals, clock, onError });
   const port = await server.listen();
-  const address = options.advertise ?? formatAddress({ host: listen.host, port });
+  const address: string = options.advertise ?? formatAddress({ host: listen.host, port });
   const { host, rack, profile: given = 'near' } = options;
   const self: Member = {
     id: options.nodeId,
@@ -132,7 +145,10 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
 
   const transport = new HttpPeerTransport({
     clock,
-    secret,
+    chance,
+    secret: secrets[0] as string,
+    drift,
+    onDrift: (peer) => refusals.note('clock-drift', `an answer of ${peer}`),
     onReply: (peer) => guard.heard(peer),
     onUnreachable: (peer) => void driver.handle({ kind: 'unreachable', address: peer }),
     epoch: () => cluster.epoch,
@@ -229,7 +245,7 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     floors: (after) => feed.listAfter(after),
     takeFloors: (received) => feed.take(received),
   };
-  server.serve(peerRoutes({ clock, hlc, origin: Number.parseInt(self.id, 16), service, tier, floors }));
+  server.serve(peerRoutes({ clock, hlc, origin: Number.parseInt(self.id, 16), service, tier, floors, drift }));
 
   const discovery = new DiscoveryLoop({
     clock,
@@ -283,9 +299,14 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
 
 /** @throws CacheError `invalid-config` naming the field */
 function checkOptions(options: PeersOptions): void {
-  const { nodeId, secret, seeds, advertise, listen, replicas = REPLICAS, maxBytes = STORE_BYTES } = options;
+  const { nodeId, seeds, advertise, listen, replicas = REPLICAS, maxBytes = STORE_BYTES } = options;
   check(/^[0-9a-f]{12}$/.test(nodeId), 'nodeId', 'must be 12 lower-case hex digits');
-  check(SECRET_FORM.test(secret), 'peers.secret', 'must be at least one visible ASCII character, without spaces');
+  const secrets = secretsOf(options);
+  for (const secret of secrets) {
+    check(SECRET_FORM.test(secret), 'peers.secret', 'must be at least one visible ASCII character, without spaces');
+  }
+  const isCountRight = secrets.length >= 1 && secrets.length <= SECRETS_MAX;
+  check(isCountRight, 'peers.secret', `must be one secret or up to ${SECRETS_MAX}, the one to sign with first`);
   check(Number.isInteger(replicas) && replicas >= 1 && replicas <= 8, 'peers.replicas', 'must be 1 to 8');
   check(Number.isSafeInteger(maxBytes) && maxBytes > 0, 'peers.maxBytes', 'must be a number of bytes');
   for (const seed of seeds) check(isPeerAddress(seed), 'peers.seeds', `has ${JSON.stringify(seed)}: give host:port`);
@@ -296,6 +317,10 @@ function checkOptions(options: PeersOptions): void {
     const isEverywhere = host === '0.0.0.0' || host === '::';
     check(!isEverywhere, 'peers.advertise', `is needed: the others cannot reach this node at ${host}`);
   }
+}
+
+function secretsOf({ secret }: Pick<PeersOptions, 'secret'>): readonly string[] {
+  return typeof secret === 'string' ? [secret] : secret;
 }
 
 function check(isRight: boolean, field: string, why: string): void {

@@ -6,6 +6,7 @@ import { HLC_ZERO, type HybridClock } from '../core/hlc.js';
 import { checkTags } from '../core/key.js';
 import { clampEventTimeMs } from '../core/version.js';
 import { HttpProblem } from './http-problem.js';
+import type { SignedHeader } from './request-signature.js';
 
 /** Headers of `PUT /internal/cache/set/{key}`, and of the answer of `GET /internal/cache/get/{key}`. */
 const TTL_HEADER = 'x-fleetflow-ttl';
@@ -25,7 +26,11 @@ export interface PutParts {
  * The entry that a PUT describes, as if it had been set on this node now.
  * @throws HttpProblem 400 or CacheError `invalid-ttl`, `invalid-tag`, naming the header
  */
-export function entryOfPut(header: (name: string) => string | undefined, payload: Uint8Array, parts: PutParts): Entry {
+export function entryOfPut(
+  header: (name: SignedHeader) => string | undefined,
+  payload: Uint8Array,
+  parts: PutParts,
+): Entry {
   const { clock, hlc, origin } = parts;
   if (payload.length === 0) throw new HttpProblem(400, 'invalid-value', 'the body is empty: send the encoded value');
   const ttlMs = parseTtlMs(header(TTL_HEADER));

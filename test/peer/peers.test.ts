@@ -360,7 +360,7 @@ describe('floors among peers', () => {
     const [first, second] = (await startAll(2)) as [PeerNode, PeerNode];
     const ahead = floor('ahead', Date.now() + 60_000);
     const outcome = await raise(first, ahead);
-    expect(outcome.kind === 'failed' && outcome.error.message).toMatch(/ms ahead of this node/);
+    expect(outcome.kind === 'failed' && outcome.error.message).toMatch(/ms ahead of the clock of the node/);
     expect(second.changes).toEqual([]);
   });
 });

@@ -1,21 +1,26 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { Floors } from '../../src/core/floors.js';
 import { HybridClock } from '../../src/core/hlc.js';
-import { systemClock } from '../../src/node/system-clock.js';
+import { systemChance, systemClock } from '../../src/node/system-clock.js';
+import { Door } from '../../src/peer/door.js';
+import { DriftGate } from '../../src/peer/drift.js';
 import { HttpPeerTransport } from '../../src/peer/http-transport.js';
 import { parseAddress } from '../../src/peer/peer-address.js';
 import { peerRoutes } from '../../src/peer/peer-routes.js';
 import { PeerServer } from '../../src/peer/peer-server.js';
 import type { PeerService } from '../../src/peer/peer-service.js';
+import { Refusals } from '../../src/peer/refusals.js';
 import { transportContract } from '../contract/transport-contract.js';
 import { MemoryNetwork, MemoryTransport } from './memory-transport.js';
 
 const clock = systemClock;
+const chance = systemChance;
+const drift = new DriftGate({ clock, hlc: new HybridClock(clock) });
 const SECRET = 'a secret-that_both.know'.replace(' ', '-');
 
 transportContract('HTTP', async () => {
-  const transport = new HttpPeerTransport({ clock, secret: SECRET });
-  const stranger = new HttpPeerTransport({ clock, secret: 'something-else' });
+  const transport = new HttpPeerTransport({ clock, chance, drift, secret: SECRET });
+  const stranger = new HttpPeerTransport({ clock, chance, drift, secret: 'something-else' });
   const servers = new Map<string, PeerServer>();
   const silent: SilentServer[] = [];
   return {
@@ -24,7 +29,9 @@ transportContract('HTTP', async () => {
     clock,
     async serve(service, address) {
       const listen = parseAddress(address ?? '127.0.0.1:0', 'listen');
-      const server = new PeerServer({ listen, secret: SECRET, clock, onError() {} });
+      const door = new Door({ secrets: [SECRET], clock, drift, address: () => '127.0.0.1:1' });
+      const refusals = new Refusals({ clock, onRefused() {}, onError() {} });
+      const server = new PeerServer({ listen, door, refusals, clock, onError() {} });
       const at = `127.0.0.1:${await server.listen()}`;
       server.serve(routesOf(service));
       servers.set(at, server);
@@ -64,7 +71,7 @@ transportContract('A transport in memory', async () => {
 
 function routesOf(service: PeerService) {
   const tier = { read: async () => [], write: async () => [] };
-  return peerRoutes({ clock, hlc: new HybridClock(clock), origin: 1, service, tier, floors: new Floors() });
+  return peerRoutes({ clock, hlc: new HybridClock(clock), origin: 1, service, tier, floors: new Floors(), drift });
 }
 
 /** Accepts connections, reads what comes, and never says anything. */
