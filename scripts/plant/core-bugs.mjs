@@ -5,8 +5,6 @@ const writes = 'test/core/engine-writes.test.ts';
 const entry = 'src/core/entry.test.ts';
 const floors = 'src/core/floors.test.ts';
 const ladder = 'src/core/ladder.test.ts';
-const memory = 'src/memory/memory-tier.test.ts';
-const eviction = 'src/memory/adaptive-eviction.test.ts';
 const peerStore = 'src/peer/peer-store.test.ts';
 
 export const coreBugs = [
@@ -141,22 +139,6 @@ export const coreBugs = [
     find: 'this.#patterns.some(key, (floor) => compareHlc(at, floor) <= 0)',
     replace: 'this.#patterns.some(key, (floor) => compareHlc(at, floor) < 0)',
     tests: [floors],
-  },
-  {
-    id: 'floor-not-in-memory',
-    what: 'floors are checked in the levels below only: memory serves what lies under one',
-    file: 'src/memory/memory-tier.ts',
-    find: 'this.#floors.passes(page.keys[at] as string, page.entries.filled(at))',
-    replace: 'true',
-    tests: [memory],
-  },
-  {
-    id: 'floor-not-on-put',
-    what: 'memory takes what lies under a floor',
-    file: 'src/memory/memory-tier.ts',
-    find: 'if (!this.#floors.passes(key, filledOf(entry)))',
-    replace: 'if (false)',
-    tests: [memory],
   },
   {
     id: 'floor-not-in-ladder',
@@ -369,31 +351,5 @@ export const coreBugs = [
     find: 'one.standIn = one.unsure;',
     replace: '',
     tests: ['test/core/engine-reads.test.ts'],
-  },
-
-  // Eviction.
-  {
-    id: 'tuning-stands',
-    what: 'the eviction policy stays with the tuning that it began with',
-    file: 'src/memory/adaptive-eviction.ts',
-    find: 'if (lead <= least) return;',
-    replace: 'return;',
-    tests: [eviction],
-  },
-  {
-    id: 'everyone-admitted',
-    what: 'every candidate is given a place in the main part',
-    file: 'src/memory/window-tiny-lfu.ts',
-    find: 'if (frequency > theirFrequency) return true;',
-    replace: 'return true;',
-    tests: [eviction],
-  },
-  {
-    id: 'heavy-admitted',
-    what: 'a large entry comes in whatever it displaces',
-    file: 'src/memory/window-tiny-lfu.ts',
-    find: 'if (!this.#isOverweight(weight)) return true;',
-    replace: 'return true;',
-    tests: [eviction],
   },
 ];

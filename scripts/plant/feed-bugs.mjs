@@ -2,7 +2,6 @@
 const races = 'test/core/engine-races.test.ts';
 const life = 'test/core/engine-life.test.ts';
 const ladder = 'src/core/ladder.test.ts';
-const memory = 'src/memory/memory-tier.test.ts';
 
 export const feedBugs = [
   {
@@ -52,30 +51,6 @@ export const feedBugs = [
     find: 'if (this.#flights.get(flight.key) === flight) this.#flights.delete',
     replace: 'if (this.#flights.has(flight.key)) this.#flights.delete',
     tests: ['src/core/single-flight.test.ts'],
-  },
-  {
-    id: 'feed-lease-unchecked',
-    what: 'memory serves copies that the feed does not vouch for any more',
-    file: 'src/memory/memory-tier.ts',
-    find: 'nowMs < (this.#trustedUntilMs[rows.partition(at)] as number) && ',
-    replace: '',
-    tests: [memory],
-  },
-  {
-    id: 'doubt-unread',
-    what: 'memory hands out copies whose partition is doubted',
-    file: 'src/memory/memory-tier.ts',
-    find: '    if (this.#isDoubted(page, at)) return NOT_HERE;\n',
-    replace: '',
-    tests: [memory],
-  },
-  {
-    id: 'confirmed-by-key',
-    what: 'a doubted copy is confirmed by any fill of its key, whatever its version',
-    file: 'src/memory/memory-tier.ts',
-    find: 'return kept.kind === told.kind && compareVersions(kept.version, told.version) === 0;',
-    replace: 'return kept.kind === told.kind;',
-    tests: [memory],
   },
   {
     id: 'stand-in-unmarked',

@@ -27,8 +27,8 @@ export function freezeRegExp(regexp: RegExp): RegExp {
   return shadow(regexp, REGEXP_MUTATORS, REFUSE_REGEXP);
 }
 
-/** A power of two. Times of a fleet lie in a window of minutes and come in whole seconds. */
-const DATES_KEPT = 1_024;
+/** A power of two. Times of a fleet lie in a window of an hour and come in whole seconds. */
+const DATES_KEPT = 4_096;
 
 /**
  * Unchangeable dates. Shadowing the sixteen mutators of a Date costs three times what decoding a whole vehicle location

@@ -16,7 +16,11 @@ export class FeedLeases {
   /** Monotonic instants, by partition. Without a feed nothing can be missed, and they never end. */
   readonly untilMs: Float64Array;
 
+  /** Whether leases run out at all. */
+  readonly end: boolean;
+
   constructor(hasFeed: boolean) {
+    this.end = hasFeed;
     this.untilMs = new Float64Array(PARTITIONS).fill(hasFeed ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY);
   }
 

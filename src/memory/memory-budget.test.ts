@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { memoryTier } from '../../test/memory/memory-tier-harness.js';
 import { NOT_HERE } from '../core/local.js';
 import { decodedBytes } from './decoded-size.js';
-import { ENTRY_OVERHEAD_BYTES } from './memory-tier.js';
+import { ENTRY_OVERHEAD_BYTES } from './entry-size.js';
 import { NO_EVICTION } from './no-eviction.js';
 
 const size = (key: string, text: string) => ENTRY_OVERHEAD_BYTES + key.length + text.length + 2;

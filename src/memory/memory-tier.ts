@@ -4,25 +4,17 @@ import { type Entry, mergeEntries, NO_PAYLOAD, type WriteMode } from '../core/en
 import { CacheError } from '../core/errors.js';
 import type { FeedLeases } from '../core/feed-lease.js';
 import type { Floors } from '../core/floors.js';
-import { hashKey, PARTITIONS, utf8Length } from '../core/key.js';
+import { hashKey, PARTITIONS } from '../core/key.js';
 import { type LocalEntry, type LocalTier, NOT_HERE } from '../core/local.js';
 import { STORED, type WriteOutcome } from '../core/outcome.js';
 import { compareVersions } from '../core/version.js';
 import { decodedBytes } from './decoded-size.js';
 import { filledOf } from './entry-columns.js';
+import { sizeOf } from './entry-size.js';
 import type { EvictionPolicy } from './eviction.js';
 import { type KeptPayload, keepPayload, payloadOf } from './payload.js';
 import type { SlotRows } from './slot-rows.js';
 import { COPIED, FREE, NO_STAMP, NOTHING, type Page, READ_ONCE, SHARED, Slots, UNREAD } from './slots.js';
-
-/**
- * What an entry takes besides its key, tags and value: its share of the rows and of the index, the heads of its
- * objects, and what the heap leaves unused between them. Measured as resident memory with half a million entries.
- */
-export const ENTRY_OVERHEAD_BYTES = 400;
-
-/** What a tag takes besides its text. */
-const TAG_OVERHEAD_BYTES = 32;
 
 /** A policy counts weights in 32 bits. */
 const WEIGHT_MAX = 2 ** 32 - 1;
@@ -44,6 +36,8 @@ export interface MemoryTierParts {
   readonly leases: FeedLeases;
   /** How long a copy may be used before the levels below are asked again, in ms; left out, for as long as it lives. */
   readonly holdMaxMs?: number;
+  /** As the clock's `monotonicMs`, perhaps a little behind; what it costs, every hit costs. Left out, that one. */
+  readonly recentMs?: () => number;
 }
 
 /**
@@ -59,6 +53,7 @@ export interface MemoryTierParts {
  */
 export class MemoryTier implements LocalTier {
   readonly #clock: Clock;
+  readonly #hitMs: () => number;
   readonly #codec: Codec;
   readonly #floors: Floors;
   readonly #eviction: EvictionPolicy;
@@ -78,6 +73,9 @@ export class MemoryTier implements LocalTier {
   /** @throws CacheError `invalid-options` for a limit that is not a positive whole number */
   constructor(parts: MemoryTierParts) {
     this.#clock = parts.clock;
+    // A lease is what others were promised: a stalled process must see that it is over.
+    const exactMs = (): number => parts.clock.monotonicMs();
+    this.#hitMs = parts.leases.end ? exactMs : (parts.recentMs ?? exactMs);
     this.#codec = parts.codec;
     this.#floors = parts.floors;
     this.#eviction = parts.eviction;
@@ -102,7 +100,7 @@ export class MemoryTier implements LocalTier {
     if (slot === undefined) return NOT_HERE;
     const page = this.#slots.pageOf(slot);
     const at = Slots.placeOf(slot);
-    const nowMs = this.#clock.monotonicMs();
+    const nowMs = this.#hitMs();
     const { rows } = page;
     let value = page.values[at];
     if (!this.#isTrusted(rows, at, nowMs)) return NOT_HERE;
@@ -385,12 +383,6 @@ const isDecoded = (content: number) => content === SHARED || content === NOTHING
 /** Whether a level that has `told` has what is `kept` here, if perhaps from an earlier fill. */
 function isSame(kept: Entry, told: Entry): boolean {
   return kept.kind === told.kind && compareVersions(kept.version, told.version) === 0;
-}
-
-function sizeOf(key: string, entry: Entry): number {
-  let bytes = ENTRY_OVERHEAD_BYTES + utf8Length(key) + entry.payload.byteLength;
-  for (const tag of entry.tags) bytes += TAG_OVERHEAD_BYTES + utf8Length(tag);
-  return bytes;
 }
 
 function positiveLimit(limit: number, field: string): number {

@@ -19,7 +19,9 @@ import { Tally } from '../core/tally.js';
 import type { Tier } from '../core/tier.js';
 import type { LevelFeed } from '../core/writer.js';
 import { AdaptiveEviction } from '../memory/adaptive-eviction.js';
-import { ENTRY_OVERHEAD_BYTES, MemoryTier } from '../memory/memory-tier.js';
+import { BufferedHits } from '../memory/buffered-hits.js';
+import { ENTRY_OVERHEAD_BYTES } from '../memory/entry-size.js';
+import { MemoryTier } from '../memory/memory-tier.js';
 import { NO_EVICTION } from '../memory/no-eviction.js';
 import { CountingRecorder } from '../metrics/recorder.js';
 import type { MetricsSnapshot } from '../metrics/snapshot.js';
@@ -31,7 +33,7 @@ import { createRedis, type Redis } from '../redis/redis.js';
 import { type CacheConfig, type ResolvedConfig, resolveConfig } from './config.js';
 import { type Health, LevelWatch } from './level-watch.js';
 import { systemNames } from './name-lookup.js';
-import { randomOrigin, randomSeed, systemChance, systemClock } from './system-clock.js';
+import { randomOrigin, randomSeed, recentMs, systemChance, systemClock } from './system-clock.js';
 
 /** How long it is remembered that a source has nothing, when nobody says otherwise. */
 const ABSENT_TTL_MS = 5_000;
@@ -117,8 +119,11 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
         floors,
         maxBytes: config.local.maxBytes,
         maxEntries: config.local.maxEntries,
-        eviction: config.eviction ? new AdaptiveEviction(randomSeed(), slotsOf(config.local)) : NO_EVICTION,
+        eviction: config.eviction
+          ? new BufferedHits(new AdaptiveEviction(randomSeed(), slotsOf(config.local)))
+          : NO_EVICTION,
         leases,
+        recentMs,
         ...(!alone && { holdMaxMs: config.local.ttl }),
       })
     : NO_LOCAL;

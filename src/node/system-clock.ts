@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Chance } from '../core/chance.js';
 import type { Clock } from '../core/clock.js';
+import { Instants } from './instants.js';
 import { SharedTimers } from './shared-timers.js';
 
 /** Longest delay that a Node timer takes; beyond it the timer would fire at once. */
@@ -11,10 +12,14 @@ const SHARED_FROM_MS = 100;
 const SHARED_TO_MS = 60_000;
 
 const sharedTimers = new SharedTimers();
+const instants = new Instants();
+
+/** The monotonic clock of `systemClock`, not always exact: see `Instants`. */
+export const recentMs = instants.recentMs;
 
 /** The clocks of this machine. */
 export const systemClock: Clock = Object.freeze({
-  monotonicMs: () => performance.now(),
+  monotonicMs: instants.exactMs,
   wallMs: () => Date.now(),
   uncertaintyMs: () => 0,
   schedule(delayMs: number, run: () => void) {

@@ -1,0 +1,95 @@
+/** Bugs of the memory level: caught without servers. The form is told in bugs.mjs. */
+const memory = 'src/memory/memory-tier.test.ts';
+const trust = 'src/memory/memory-trust.test.ts';
+const eviction = 'src/memory/adaptive-eviction.test.ts';
+
+export const memoryBugs = [
+  {
+    id: 'recent-clock-stands',
+    what: 'a reading of the clock is used again in later turns of the event loop',
+    file: 'src/node/instants.ts',
+    find: 'this.#isArmed = false;\n    this.#usesLeft = 0;',
+    replace: 'this.#isArmed = false;',
+    tests: ['src/node/instants.test.ts'],
+  },
+  {
+    id: 'floor-not-in-memory',
+    what: 'floors are checked in the levels below only: memory serves what lies under one',
+    file: 'src/memory/memory-tier.ts',
+    find: 'this.#floors.passes(page.keys[at] as string, page.entries.filled(at))',
+    replace: 'true',
+    tests: [memory],
+  },
+  {
+    id: 'floor-not-on-put',
+    what: 'memory takes what lies under a floor',
+    file: 'src/memory/memory-tier.ts',
+    find: 'if (!this.#floors.passes(key, filledOf(entry)))',
+    replace: 'if (false)',
+    tests: [memory],
+  },
+  {
+    id: 'tuning-stands',
+    what: 'the eviction policy stays with the tuning that it began with',
+    file: 'src/memory/adaptive-eviction.ts',
+    find: 'if (lead <= least) return;',
+    replace: 'return;',
+    tests: [eviction],
+  },
+  {
+    id: 'everyone-admitted',
+    what: 'every candidate is given a place in the main part',
+    file: 'src/memory/window-tiny-lfu.ts',
+    find: 'if (frequency > theirFrequency) return true;',
+    replace: 'return true;',
+    tests: [eviction],
+  },
+  {
+    id: 'heavy-admitted',
+    what: 'a large entry comes in whatever it displaces',
+    file: 'src/memory/window-tiny-lfu.ts',
+    find: 'if (!this.#isOverweight(weight)) return true;',
+    replace: 'return true;',
+    tests: [eviction],
+  },
+  {
+    id: 'hits-told-late',
+    what: 'the eviction policy chooses before it is told of the latest hits',
+    file: 'src/memory/buffered-hits.ts',
+    find: 'victim(): number {\n    this.#tell();',
+    replace: 'victim(): number {',
+    tests: ['src/memory/buffered-hits.test.ts'],
+  },
+  {
+    id: 'feed-lease-unchecked',
+    what: 'memory serves copies that the feed does not vouch for any more',
+    file: 'src/memory/memory-tier.ts',
+    find: 'nowMs < (this.#trustedUntilMs[rows.partition(at)] as number) && ',
+    replace: '',
+    tests: [trust],
+  },
+  {
+    id: 'feed-lease-by-recent-clock',
+    what: 'a lease is compared with a reading of the clock that a stalled process made before it stalled',
+    file: 'src/memory/memory-tier.ts',
+    find: 'parts.leases.end ? exactMs : (parts.recentMs ?? exactMs)',
+    replace: 'parts.recentMs ?? exactMs',
+    tests: [trust],
+  },
+  {
+    id: 'doubt-unread',
+    what: 'memory hands out copies whose partition is doubted',
+    file: 'src/memory/memory-tier.ts',
+    find: '    if (this.#isDoubted(page, at)) return NOT_HERE;\n',
+    replace: '',
+    tests: [trust],
+  },
+  {
+    id: 'confirmed-by-key',
+    what: 'a doubted copy is confirmed by any fill of its key, whatever its version',
+    file: 'src/memory/memory-tier.ts',
+    find: 'return kept.kind === told.kind && compareVersions(kept.version, told.version) === 0;',
+    replace: 'return kept.kind === told.kind;',
+    tests: [trust],
+  },
+];
