@@ -21,3 +21,8 @@ export function machineOf(): Machine {
     loadBefore: Math.round((loadavg()[0] ?? 0) * 100) / 100,
   };
 }
+
+/** As results and pages say it. */
+export function describeMachine({ cpu, cores, node, loadBefore }: Machine): string {
+  return `${cpu}, ${cores} cores, Node ${node}; load before it ${loadBefore}`;
+}

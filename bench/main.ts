@@ -1,6 +1,6 @@
 /** `npm run bench`: measures ours beside the others, and says what came out against what was promised. */
 import { listenForInterrupt } from '../src/cli/interrupt.js';
-import { machineOf } from './machine.js';
+import { describeMachine, machineOf } from './machine.js';
 import { HELP, type Options, readOptions } from './options.js';
 import { writePage } from './report/page.js';
 import { formatRows } from './report/table.js';
@@ -49,15 +49,24 @@ async function measure(options: Options, command: string): Promise<number> {
     interrupt.release();
   }
   if (interrupt.exitCode !== undefined) return interrupt.exitCode;
+  const tookSeconds = Object.fromEntries(run.tookSeconds);
   if (options.jsonFile !== undefined) {
     const { quick, seed } = options;
-    writeResult(options.jsonFile, { machine, command, at, quick, seed, rows: run.rows, errors });
+    writeResult(options.jsonFile, { machine, command, at, quick, seed, tookSeconds, rows: run.rows, errors });
   }
   const losses = lossesOf(run.rows);
   const bounded = run.rows.filter(({ ok }) => ok !== undefined).length;
-  console.log(`\n${bounded - losses.length} of ${bounded} bounds are met; ${errors.length} sections broke`);
+  console.log(`\n${describeMachine(machine)}\n${describeTimes(run.tookSeconds)}`);
+  console.log(`${bounded - losses.length} of ${bounded} bounds are met; ${errors.length} sections broke`);
   if (errors.length > 0) return BROKEN;
-  return losses.length > 0 && !options.quick && !options.profile ? LOST : 0;
+  const exactOnly = options.quick || options.profile;
+  return lossesOf(run.rows, exactOnly).length > 0 ? LOST : 0;
+}
+
+function describeTimes(tookSeconds: ReadonlyMap<string, number>): string {
+  const each = [...tookSeconds].map(([section, seconds]) => `${section} ${seconds.toFixed(1)} s`);
+  const all = [...tookSeconds.values()].reduce((a, b) => a + b, 0);
+  return `${each.join(', ')}; ${all.toFixed(1)} s in all`;
 }
 
 process.exitCode = await main(process.argv.slice(2)).catch((thrown: unknown) => {

@@ -33,13 +33,13 @@ npm run bench -- report        makes docs/benchmarks.md and its plots out of ben
 
 ${sections.map(({ name, about }) => `  ${name.padEnd(10)} ${about}`).join('\n')}
 
-  --quick               everything smaller and shorter; timings decide nothing, only errors fail
+  --quick               everything smaller and shorter; timings decide nothing: only errors fail, and what is counted
   --subjects A,B        measure ours beside these: ${OTHERS.join(', ')}
   --json FILE           writes the rows there
   --profile             says in which functions of ours the time goes; the figures of such a run mean nothing
   --seed N              of the order of runs and of the keys
 
-Exit code 1 when a ratio of ours misses its bound, 2 when something could not be measured.`;
+Exit code 1 when ours misses a bound, 2 when something could not be measured.`;
 
 /** @throws Error that says what is wrong with the command line */
 export function readOptions(args: readonly string[]): Options | 'help' | 'report' {

@@ -11,6 +11,8 @@ export interface Result {
   readonly at: string;
   readonly quick: boolean;
   readonly seed: number;
+  /** By section. */
+  readonly tookSeconds: Readonly<Record<string, number>>;
   readonly rows: readonly Row[];
   readonly errors: readonly string[];
 }

@@ -11,6 +11,8 @@ export class Run implements Bench {
   readonly seed: number;
   readonly signal: AbortSignal;
   readonly rows: Row[] = [];
+  /** By section. */
+  readonly tookSeconds = new Map<string, number>();
   readonly #options: Options;
   readonly #workers = new Set<{ stop(): Promise<void> }>();
   #redis: Promise<RedisServers> | undefined;
@@ -28,11 +30,16 @@ export class Run implements Bench {
     this.say(`section ${section.name}`);
     try {
       const rows = await section.run(this);
+      const broken = rows.find(({ value }) => !Number.isFinite(value));
+      if (broken !== undefined) throw new Error(`${broken.id} of ${broken.subject} is ${broken.value}`);
+      if (rows.length === 0) throw new Error('it measured nothing');
       this.rows.push(...rows);
       return rows;
     } finally {
       await this.#stopWorkers();
-      this.say(`section ${section.name} took ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`);
+      const seconds = (performance.now() - startedMs) / 1_000;
+      this.tookSeconds.set(section.name, seconds);
+      this.say(`section ${section.name} took ${seconds.toFixed(1)} s`);
     }
   }
 

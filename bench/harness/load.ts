@@ -24,6 +24,8 @@ export interface OpenLoopResult {
 
 /** Beyond it the one who is asked does not keep up at all, and there is nothing to measure. */
 const UNDER_WAY_MAX = 100_000;
+/** A timer may come this much late: what is due sooner is waited for in turns of the event loop. */
+const TIMER_LATE_MS = 2;
 
 /**
  * An open loop: they leave by the clock, `perSecond` of them, whether or not the ones before were answered, as users do.
@@ -50,7 +52,11 @@ export async function openLoop(perSecond: number, ms: number, ask: Ask): Promise
       const dueCount = Math.min(total, Math.floor((performance.now() - startedMs) / everyMs) + 1);
       while (asked < dueCount) leave(asked++);
       if (asked - answered > UNDER_WAY_MAX) reject(new Error(`more than ${UNDER_WAY_MAX} are under way`));
-      else if (asked < total) setImmediate(turn);
+      else if (asked < total) waitFor(startedMs + asked * everyMs - performance.now());
+    };
+    const waitFor = (ms: number): void => {
+      if (ms > 2 * TIMER_LATE_MS) setTimeout(turn, ms - TIMER_LATE_MS);
+      else setImmediate(turn);
     };
     turn();
   });

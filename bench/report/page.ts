@@ -1,6 +1,7 @@
 /** `npm run bench -- report`: docs/benchmarks.md and its plots out of the committed results. */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { describeMachine } from '../machine.js';
 import { type Result, readResults } from '../result.js';
 import { OURS, type Row } from '../row.js';
 import { type Bar, plotBars } from './bars.js';
@@ -74,12 +75,7 @@ function partsOf(results: readonly Result[]): Part[] {
 
 function sectionText({ section, result, rows }: Part, plots: Map<string, string>, hasPlot: boolean): string {
   const { machine, command, at } = result;
-  const lines = [
-    `## ${section}`,
-    '',
-    `\`${command}\`, ${at.slice(0, 10)}: ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; load before it ${machine.loadBefore}.`,
-    '',
-  ];
+  const lines = [`## ${section}`, '', `\`${command}\`, ${at.slice(0, 10)}: ${describeMachine(machine)}.`, ''];
   const bounded = rows.filter(({ subject, bound, against }) => subject === OURS && (bound ?? against) !== undefined);
   if (bounded.length > 0) {
     lines.push('| measure | ours | rounds | bound | |', '|---|---|---|---|---|', ...bounded.map(boundLine), '');

@@ -1,3 +1,4 @@
+import { Histogram } from '../../src/metrics/histogram.js';
 import { measuredRows, ratioRow } from '../harness/comparison.js';
 import { type Contender, playRounds } from '../harness/rounds.js';
 import { boundedRow, OURS, type Row } from '../row.js';
@@ -17,16 +18,25 @@ type NodeWorker = Worker<TaskOf<'city-node'>>;
 
 async function openCity(bench: Bench, subject: CitySubjectName, vehicles: number): Promise<NodeWorker[]> {
   const redis = await bench.redis();
-  const nodes: NodeWorker[] = [];
-  const seeds: string[] = [];
-  for (let i = 0; i < NODES; i++) {
-    const options = { subject, redis, prefix: `city-${subject}:`, seeds: [...seeds], vehicles, seed: bench.seed + i };
-    const node = await bench.open('city-node', options, { name: `${subject} node ${i + 1}` });
-    seeds.push(await node.call('address'));
-    nodes.push(node);
-  }
+  const questionCount = bench.quick ? 1 << 11 : 1 << 15;
+  const openNode = (i: number, seeds: readonly string[]): Promise<NodeWorker> => {
+    const options = {
+      subject,
+      redis,
+      prefix: `city-${subject}:`,
+      seeds,
+      vehicles,
+      questionCount,
+      seed: bench.seed + i,
+    };
+    return bench.open('city-node', options, { name: `${subject} node ${i + 1}` });
+  };
+  const first = await openNode(0, []);
+  const seeds = [await first.call('address')];
+  const others = await Promise.all(Array.from({ length: NODES - 1 }, (_, i) => openNode(i + 1, seeds)));
+  const nodes = [first, ...others];
   await Promise.all(nodes.map((node) => node.call('whenJoined', NODES)));
-  await (nodes[0] as NodeWorker).call('fill');
+  await first.call('fill');
   return nodes;
 }
 
@@ -35,11 +45,12 @@ async function sumOf(nodes: readonly NodeWorker[], one: (node: NodeWorker) => Pr
 }
 
 async function run(bench: Bench): Promise<Row[]> {
-  const vehicles = bench.quick ? 1_000 : 10_000;
+  const vehicles = bench.quick ? 500 : 10_000;
   const ms = bench.quick ? 300 : 3_000;
-  const cities = new Map<CitySubjectName, NodeWorker[]>();
-  for (const subject of SUBJECTS)
-    if (bench.wants(subject)) cities.set(subject, await openCity(bench, subject, vehicles));
+  const opened = SUBJECTS.filter((subject) => bench.wants(subject)).map(
+    async (subject): Promise<[CitySubjectName, NodeWorker[]]> => [subject, await openCity(bench, subject, vehicles)],
+  );
+  const cities = new Map(await Promise.all(opened));
   const contenders = [...cities].map(
     ([subject, nodes]): Contender => ({
       subject,
@@ -51,6 +62,7 @@ async function run(bench: Bench): Promise<Row[]> {
   const before = await levelsOf(ours);
   const measured = await playRounds(bench, contenders, { rounds: bench.quick ? 2 : 5, warmUps: 0 });
   const after = await levelsOf(ours);
+  const latency = await latencyRow(ours, ms);
   const failedRows: Row[] = [];
   for (const [subject, nodes] of cities) failedRows.push(await failedRow(subject, nodes));
   const comparison = { section: SECTION, id: 'combined', unit: 'keys/s', better: 'higher' as const, measured };
@@ -60,9 +72,32 @@ async function run(bench: Bench): Promise<Row[]> {
     boundedRow({ ...(measuredOurs as Row), bound: EXPECTED_PER_SECOND, note }),
     ...others,
     ...ratioRow(comparison, { against: ['bentocache'], bound: 5 }),
+    latency,
     ...failedRows,
+    await lateRow(ours),
     ...shareRows(before, after),
   ];
+}
+
+/** What a question takes when the users ask by the clock for as much as the platform expects. */
+async function latencyRow(nodes: readonly NodeWorker[], ms: number): Promise<Row> {
+  const runs = await Promise.all(nodes.map((node) => node.call('runOpenReads', EXPECTED_PER_SECOND / NODES, ms)));
+  const all = new Histogram();
+  for (const { latencies } of runs) all.merge(latencies);
+  const [p50 = Number.NaN, p99 = Number.NaN] = [all.quantile(0.5), all.quantile(0.99)];
+  const note = `p99 of a question at ${EXPECTED_PER_SECOND} keys/s in an open loop, median ${p50.toFixed(3)} ms`;
+  return { section: SECTION, id: 'combined.latency', subject: OURS, unit: 'ms', better: 'lower', value: p99, note };
+}
+
+/** The share of the writes that Redis did not take at once, and that the recovery queue has taken. */
+async function lateRow(nodes: readonly NodeWorker[]): Promise<Row> {
+  const told = await Promise.all(nodes.map((node) => node.call('writes')));
+  const written = told.reduce((sum, one) => sum + one.written, 0);
+  const late = told.reduce((sum, one) => sum + one.late, 0);
+  const why = told.find(({ whyLate }) => whyLate !== undefined)?.whyLate;
+  const note = `${late} of ${written} writes waited for Redis${why === undefined ? '' : `; ${why}`}`;
+  const value = (100 * late) / written;
+  return { section: SECTION, id: 'combined.late.share', subject: OURS, unit: '%', better: 'lower', value, note };
 }
 
 /** The share of the keys that were asked for and not there, though they had been put there. */

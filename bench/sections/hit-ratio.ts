@@ -65,7 +65,7 @@ function playedOf(id: string, measured: ReadonlyMap<string, number>, references:
   const note = `the best of ${rivals.length} is ${best.policy} with ${best.hitPercent.toFixed(2)}`;
   return {
     rows: [
-      boundedRow({ ...row, subject: OURS, value: ours, bound: best.hitPercent - BELOW_BEST_MAX, note }),
+      boundedRow({ ...row, exact: true, subject: OURS, value: ours, bound: best.hitPercent - BELOW_BEST_MAX, note }),
       { ...row, subject: LRU, value: lru },
       { ...row, subject: `${CLOCK}, ours before`, value: measured.get(CLOCK) ?? 0 },
       ...references.map(({ policy, hitPercent }) => ({ ...row, subject: `${policy} (reference)`, value: hitPercent })),
@@ -88,9 +88,17 @@ function summaryOf(recorded: readonly Played[]): Row[] {
   const worst = recorded.reduce((one, two) => (two.overBest < one.overBest ? two : one));
   const note = `over ${recorded.length} traces and sizes`;
   return [
-    boundedRow({ ...row, id: `${SECTION}.above-lru`, value: mean, bound: ABOVE_LRU_LEAST, note: `mean ${note}` }),
     boundedRow({
       ...row,
+      exact: true,
+      id: `${SECTION}.above-lru`,
+      value: mean,
+      bound: ABOVE_LRU_LEAST,
+      note: `mean ${note}`,
+    }),
+    boundedRow({
+      ...row,
+      exact: true,
       id: `${SECTION}.worst`,
       value: worst.overBest,
       bound: -BELOW_ANY_MAX,

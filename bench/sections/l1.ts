@@ -17,31 +17,31 @@ async function openAll(
   names: readonly LocalSubjectName[],
   options: { readonly keys: number; readonly maxEntries: number },
 ): Promise<Map<LocalSubjectName, LocalWorker>> {
-  const workers = new Map<LocalSubjectName, LocalWorker>();
-  for (const subject of names.filter((name) => bench.wants(name))) {
-    const worker = await bench.open(
-      'local-cache',
-      { subject, maxBytes: 2 * GIB, seed: bench.seed, ...options },
-      { name: subject },
-    );
-    workers.set(subject, worker);
-  }
-  await Promise.all([...workers.values()].map((worker) => worker.call('fill')));
-  return workers;
+  const { seed, quick } = bench;
+  const opened = names
+    .filter((name) => bench.wants(name))
+    .map(async (subject): Promise<[LocalSubjectName, LocalWorker]> => {
+      const settings = { subject, maxBytes: 2 * GIB, seed, quick, ...options };
+      const worker = await bench.open('local-cache', settings, { name: subject });
+      await worker.call('fill');
+      return [subject, worker];
+    });
+  return new Map(await Promise.all(opened));
 }
 
 const hits: Section['run'] = async (bench) => {
   const keys = bench.quick ? 10_000 : 100_000;
   const ms = bench.quick ? 50 : 400;
-  const rounds = { rounds: bench.quick ? 3 : 9, warmUps: bench.quick ? 1 : 2 };
+  const rounds = { rounds: bench.quick ? 2 : 9, warmUps: bench.quick ? 1 : 2 };
   const workers = await openAll(
     bench,
     [
       'fleetflow-cache',
       'lru-cache max',
       'lru-cache ttl',
-      ...(bench.quick ? [] : (['lru-cache ttl, resolution 100', 'cacheable', 'layered-loader'] as const)),
-      'lru-cache ttl maxSize',
+      ...(bench.quick
+        ? []
+        : (['lru-cache ttl, resolution 100', 'lru-cache ttl maxSize', 'cacheable', 'layered-loader'] as const)),
       'bentocache',
       'cache-manager',
     ],
@@ -87,12 +87,11 @@ const hits: Section['run'] = async (bench) => {
 const mix: Section['run'] = async (bench) => {
   const keys = bench.quick ? 10_000 : 100_000;
   const ms = bench.quick ? 50 : 400;
-  const rounds = { rounds: bench.quick ? 3 : 9, warmUps: bench.quick ? 1 : 2 };
+  const rounds = { rounds: bench.quick ? 2 : 9, warmUps: bench.quick ? 1 : 2 };
   const names: readonly LocalSubjectName[] = [
     'fleetflow-cache',
-    'lru-cache max',
     'lru-cache ttl maxSize',
-    'bentocache',
+    ...(bench.quick ? [] : (['lru-cache max', 'bentocache'] as const)),
   ];
   const workers = await openAll(bench, names, { keys, maxEntries: keys / 10 });
   const ratios = new Map<string, number>();

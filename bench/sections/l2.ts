@@ -98,6 +98,7 @@ async function loads(bench: Bench): Promise<Row[]> {
     low: Math.min(...counts),
     high: Math.max(...counts),
     bound: 1,
+    exact: true as const,
     note: `${CALLERS} callers on ${NODES} nodes, the worst of ${counts.length} keys`,
   };
   return [boundedRow(row)];

@@ -24,10 +24,10 @@ export async function openPeerPair(bench: Bench, subject: PeerSubjectName, keys:
 async function run(bench: Bench): Promise<Row[]> {
   const keys = bench.quick ? 2_000 : 100_000;
   const ms = bench.quick ? 150 : 1_000;
-  const workers = new Map<PeerSubjectName, ClientWorker>();
-  for (const subject of SUBJECTS) {
-    if (bench.wants(subject)) workers.set(subject, await openPeerPair(bench, subject, keys));
-  }
+  const opened = SUBJECTS.filter((subject) => bench.wants(subject)).map(
+    async (subject): Promise<[PeerSubjectName, ClientWorker]> => [subject, await openPeerPair(bench, subject, keys)],
+  );
+  const workers = new Map(await Promise.all(opened));
   const play = (one: (worker: ClientWorker) => Promise<number>) =>
     playRounds(
       bench,

@@ -14,12 +14,14 @@ const BYTES_MAX = 2 ** 30;
 async function run(bench: Bench): Promise<Row[]> {
   const keys = bench.quick ? 10_000 : 100_000;
   const ms = bench.quick ? 50 : 400;
-  const workers = new Map<string, Worker<TaskOf<'local-cache'>>>();
-  for (const subject of [OURS, WITHOUT] as const) {
-    const options = { subject, keys, maxEntries: keys, maxBytes: BYTES_MAX, seed: bench.seed };
-    workers.set(subject, await bench.open('local-cache', options, { name: subject }));
-  }
-  await Promise.all([...workers.values()].map((worker) => worker.call('fill')));
+  const { seed, quick } = bench;
+  const opened = ([OURS, WITHOUT] as const).map(async (subject): Promise<[string, Worker<TaskOf<'local-cache'>>]> => {
+    const options = { subject, keys, maxEntries: keys, maxBytes: BYTES_MAX, seed, quick };
+    const worker = await bench.open('local-cache', options, { name: subject });
+    await worker.call('fill');
+    return [subject, worker];
+  });
+  const workers = new Map(await Promise.all(opened));
   const rows: Row[] = [];
   for (const method of ['runPeek', 'runGet'] as const) {
     const contenders = [...workers].map(

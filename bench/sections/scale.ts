@@ -12,9 +12,10 @@ const NODE_OPTIONS = ['--max-old-space-size=8192'];
 export async function measureScale(bench: Bench, section: string): Promise<Row[]> {
   const sizes = bench.quick ? [1_000, 10_000] : [10_000, 100_000, 1_000_000];
   const ms = bench.quick ? 50 : 400;
+  const { seed, quick } = bench;
   const workers = await Promise.all(
     sizes.map(async (keys) => {
-      const options = { subject: OURS, keys, maxEntries: keys, maxBytes: BYTES_MAX, seed: bench.seed } as const;
+      const options = { subject: OURS, keys, maxEntries: keys, maxBytes: BYTES_MAX, seed, quick } as const;
       const settings = { name: `${OURS} of ${keys}`, nodeOptions: NODE_OPTIONS };
       return { keys, worker: await bench.open('local-cache', options, settings) };
     }),
@@ -25,7 +26,7 @@ export async function measureScale(bench: Bench, section: string): Promise<Row[]
     const contenders = workers.map(
       ({ keys, worker }): Contender => ({ subject: String(keys), run: () => worker.call(method, ms) }),
     );
-    const measured = await playRounds(bench, contenders, { rounds: bench.quick ? 3 : 7, warmUps: bench.quick ? 1 : 2 });
+    const measured = await playRounds(bench, contenders, { rounds: bench.quick ? 2 : 7, warmUps: bench.quick ? 1 : 2 });
     const id = method === 'runPeek' ? 'scale.keys.hit' : 'scale.keys.miss';
     const row = { section, id, subject: OURS, better: 'lower' as const };
     for (const [keys, values] of measured) rows.push({ ...row, unit: 'ns', note: `${keys} keys`, ...spreadOf(values) });

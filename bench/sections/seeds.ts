@@ -4,6 +4,8 @@ import type { OpenLoopResult } from '../harness/load.js';
 import { median } from '../harness/statistics.js';
 import { boundedRow, OURS, type Row } from '../row.js';
 import type { Bench, Section } from '../section.js';
+import type { TaskOf } from '../tasks.js';
+import type { Worker } from '../worker.js';
 import { combined } from './combined.js';
 import { openPeerPair } from './l3.js';
 
@@ -38,18 +40,11 @@ interface Reader {
 
 async function readers(bench: Bench): Promise<Reader[]> {
   const keys = bench.quick ? 2_000 : 100_000;
-  const { seed } = bench;
-  const name = { name: OURS };
-  const local = await bench.open(
-    'local-cache',
-    { subject: OURS, keys, maxEntries: keys, maxBytes: 2 ** 30, seed },
-    name,
-  );
-  await local.call('fill');
-  const nodes = await bench.redis();
-  const distributed = await bench.open('redis-client', { subject: OURS, nodes, prefix: 'seeds:', keys, seed }, name);
-  await distributed.call('fill');
-  const peer = await openPeerPair(bench, OURS, keys);
+  const [local, distributed, peer] = await Promise.all([
+    openLocal(bench, keys),
+    openDistributed(bench, keys),
+    openPeerPair(bench, OURS, keys),
+  ]);
   return [
     {
       level: 'local',
@@ -70,6 +65,21 @@ async function readers(bench: Bench): Promise<Reader[]> {
       stop: () => peer.stop(),
     },
   ];
+}
+
+async function openLocal(bench: Bench, keys: number): Promise<Worker<TaskOf<'local-cache'>>> {
+  const { seed, quick } = bench;
+  const options = { subject: OURS, keys, maxEntries: keys, maxBytes: 2 ** 30, seed, quick } as const;
+  const worker = await bench.open('local-cache', options, { name: OURS });
+  await worker.call('fill');
+  return worker;
+}
+
+async function openDistributed(bench: Bench, keys: number): Promise<Worker<TaskOf<'redis-client'>>> {
+  const options = { subject: OURS, nodes: await bench.redis(), prefix: 'seeds:', keys, seed: bench.seed } as const;
+  const worker = await bench.open('redis-client', options, { name: OURS });
+  await worker.call('fill');
+  return worker;
 }
 
 async function levelRows(bench: Bench, reader: Reader): Promise<Row[]> {

@@ -12,7 +12,8 @@ export interface CityNode {
   whenJoined(nodes: number): Promise<void>;
   get(key: string): Promise<BenchLocation | undefined>;
   getMany(keys: readonly string[]): Promise<ReadonlyMap<string, BenchLocation>>;
-  set(key: string, value: BenchLocation): Promise<void>;
+  /** @returns why it is not in Redis yet, if it is not */
+  set(key: string, value: BenchLocation): Promise<string | undefined>;
   /** Reads so far, and what share of them which level answered; undefined where nobody counts. */
   levels(): LevelCounts | undefined;
   close(): Promise<void>;
@@ -54,8 +55,10 @@ const fleetflow: Opening = async ({ redis, prefix, seeds }) => {
     get: (key) => cache.get(key),
     getMany: (keys) => cache.getMany(keys),
     set: async (key, value) => {
-      const { distributed } = await cache.set(key, value);
-      if (distributed !== 'stored') throw new Error(`a write is ${distributed}`);
+      const { distributed, errors } = await cache.set(key, value);
+      // Two nodes may tell of one vehicle at once: then one of them is the older.
+      if (distributed === 'stored' || distributed === 'superseded') return undefined;
+      return `${distributed}: ${errors.distributed?.message}`;
     },
     levels: () => {
       const { reads, l1HitRate, l2HitRate, l3HitRate } = cache.stats();
@@ -91,7 +94,10 @@ const bentocache: Opening = async ({ redis, prefix }) => {
       const values = await Promise.all(keys.map(get));
       return new Map(keys.flatMap((key, i) => (values[i] === undefined ? [] : [[key, values[i]]])));
     },
-    set: async (key, value) => void (await cache.set({ key, value })),
+    set: async (key, value) => {
+      await cache.set({ key, value });
+      return undefined;
+    },
     levels: () => undefined,
     close: () => cache.disconnectAll(),
   };

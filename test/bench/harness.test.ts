@@ -85,6 +85,13 @@ describe('comparisons', () => {
     const rows = [boundedRow({ ...row, subject: 'fleetflow-cache' }), boundedRow({ ...row, subject: 'slow' })];
     expect(lossesOf(rows).map(({ subject }) => subject)).toEqual(['fleetflow-cache']);
   });
+
+  it('lose a quick run by what is counted, and not by what is timed', () => {
+    const row = { section: 's', unit: 'x', better: 'higher', subject: 'fleetflow-cache', value: 1, bound: 2 } as const;
+    const rows = [boundedRow({ ...row, id: 'timed' }), boundedRow({ ...row, id: 'counted', exact: true })];
+    expect(lossesOf(rows, true).map(({ id }) => id)).toEqual(['counted']);
+    expect(lossesOf(rows)).toHaveLength(2);
+  });
 });
 
 describe('load', () => {
@@ -98,6 +105,17 @@ describe('load', () => {
       underWay -= 1;
     });
     expect(most).toBe(5);
+    expect(perSecond).toBeGreaterThan(0);
+  });
+
+  it('asks in an open loop as often as it says, and never before it is due', async () => {
+    const startedMs = performance.now();
+    const early: number[] = [];
+    const { latencies, perSecond } = await openLoop(100, 100, async (n) => {
+      if (performance.now() - startedMs < n * 10 - 1) early.push(n);
+    });
+    expect(early).toEqual([]);
+    expect(latencies.count).toBe(10);
     expect(perSecond).toBeGreaterThan(0);
   });
 

@@ -26,6 +26,7 @@ const result = (at: string, given = rows): Result => ({
   at,
   quick: false,
   seed: 1,
+  tookSeconds: { l1: 1 },
   rows: given,
   errors: [],
 });
