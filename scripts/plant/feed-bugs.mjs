@@ -68,4 +68,20 @@ export const feedBugs = [
     replace: 'this',
     tests: ['src/core/feed-lease.test.ts'],
   },
+  {
+    id: 'successor-vouched-for',
+    what: 'what the successor of a lost primary says counts before it has been compared',
+    file: 'src/redis/redis-tier.ts',
+    find: "if (outcome.kind !== 'found' || !this.#options.mayLack(partition)) return outcome;",
+    replace: 'if (partition >= 0) return outcome;',
+    tests: ['test/redis/lost-history.test.ts'],
+  },
+  {
+    id: 'lacking-not-marked',
+    what: 'an answer that may lack what was acknowledged last is served as fresh',
+    file: 'src/core/ladder.ts',
+    find: 'one.standIn = one.unsure || unsure;',
+    replace: 'one.standIn = one.unsure;',
+    tests: [ladder],
+  },
 ];

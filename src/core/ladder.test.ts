@@ -21,12 +21,15 @@ interface Copy {
   readonly is: 'fresh' | 'swr' | 'sie' | 'both' | 'dead';
   readonly belowFloor?: true;
   readonly doubted?: true;
+  /** Whoever has it may have lost something newer. */
+  readonly unsure?: true;
 }
 type Case = Copy | 'miss' | 'failed' | { readonly skipped: SkipReason };
 
 const fresh: Copy = { kind: 'value', version: 20, filled: 20, is: 'fresh' };
 const tierCases: readonly Case[] = [
   fresh,
+  { ...fresh, unsure: true },
   { ...fresh, version: 5 },
   { ...fresh, kind: 'absent' },
   { ...fresh, filled: 10 },
@@ -138,7 +141,7 @@ function expected(tiers: readonly Case[], source: Case | undefined, held: Copy |
     missed,
     errors,
   });
-  if (answer !== undefined) return says(answer.level, answer.copy, isUnsure);
+  if (answer !== undefined) return says(answer.level, answer.copy, isUnsure || answer.copy.unsure === true);
   const isDoubted = best?.copy.doubted === true;
   if (standsIn || (isDoubted && isUnsure && best.copy.is === 'fresh')) return says(best?.level, best?.copy, true);
   const mayRevalidate = source !== undefined && (!isDoubted || isUnsure);
@@ -174,7 +177,7 @@ function outcomeOf(one: Case): Outcome {
   if (one === 'miss') return MISS;
   if (one === 'failed') return { kind: 'failed', error: new Error('out') };
   if ('skipped' in one) return { kind: 'skipped', why: one.skipped };
-  return { kind: 'found', entry: copyOf(one) };
+  return { kind: 'found', entry: copyOf(one), ...(one.unsure === true && { unsure: true }) };
 }
 
 const call: Call = { deadlineAtMs: 1_000, signal: undefined, reason: 'read' };
@@ -236,7 +239,7 @@ describe('the ladder', () => {
         expect(summary(answer), JSON.stringify({ tiers, sourceCase, heldCase })).toEqual(wanted);
       }
     }
-    expect(checked).toBe(17 ** 3 * 5 * 8);
+    expect(checked).toBe(18 ** 3 * 5 * 8);
   });
 
   it('asks a rung once for all keys that are still open, and nobody when none is', async () => {

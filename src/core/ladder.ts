@@ -88,7 +88,8 @@ interface Climb {
  *
  * A stale copy is served instead of asking the source while its revalidate window is open, and after a failure while
  * its error window is. A doubted copy, one that the feed does not vouch for, is served within its TTL when a rung could
- * not answer or has older data; it is marked stale too. So is what a tier says when one before it did not answer.
+ * not answer or has older data; it is marked stale too. So is what a tier says when one before it did not answer, or
+ * when it may itself have lost something newer.
  */
 export async function climb(
   keys: readonly string[],
@@ -224,8 +225,8 @@ function judgeFound(one: Climb, rung: Rung, found: Found, parts: LadderParts): v
     if (isBetter && found.same !== true) one.held = { entry, level };
   } else {
     one.settled = true;
-    // A nearer rung did not answer, and may have something newer.
-    one.standIn = one.unsure;
+    // A nearer rung did not answer, or this one has lost something: there may be something newer.
+    one.standIn = one.unsure || unsure;
     one.answer = found.same === true && one.held !== undefined ? confirmed(one.held, level) : { entry, level };
   }
 }

@@ -18,7 +18,10 @@ export async function readNearest(
     );
     open.forEach((at, i) => {
       const outcome = outcomes[i] as Outcome;
-      answers[at] = outcome.kind === 'found' ? { ...outcome, level: tier.level, unsure: nth > 0 } : outcome;
+      answers[at] =
+        outcome.kind === 'found'
+          ? { ...outcome, level: tier.level, unsure: nth > 0 || outcome.unsure === true }
+          : outcome;
     });
     open = open.filter((at) => !isAnswer(answers[at]));
   }

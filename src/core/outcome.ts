@@ -22,7 +22,7 @@ export interface Found {
   readonly entry: Entry;
   /** Who has it, when that is not the rung that was asked. */
   readonly level?: Level;
-  /** Somebody nearer did not answer, who may know better. */
+  /** Whoever gave it may have lost something newer, or somebody nearer did not answer, who may know better. */
   readonly unsure?: boolean;
   /** It is the very entry that the asker holds, and comes without its payload. */
   readonly same?: true;

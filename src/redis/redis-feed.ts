@@ -72,6 +72,12 @@ export class RedisFeed implements Feed {
     return this.#floors;
   }
 
+  /** Whether Redis may lack what it had acknowledged of a partition: see `Subscriptions.mayLack`. */
+  mayLack(partition: number): boolean {
+    const subscriptions = this.#subscriptions;
+    return subscriptions !== undefined && (subscriptions.mayLack(partition) || subscriptions.mayLack(FLOORS_STREAM));
+  }
+
   listen(onChange: (change: Change) => void): void {
     this.#onChange = onChange;
   }

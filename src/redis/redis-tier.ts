@@ -25,6 +25,8 @@ export interface RedisTierOptions {
   readonly chance: Chance;
   /** False as long as nobody knows what may not be served; then reads are skipped. */
   mayRead(): boolean;
+  /** Whether Redis may have lost what it had acknowledged of a partition. */
+  mayLack(partition: number): boolean;
   /** How many deletes may be kept of a partition. */
   gravesMax(): number;
   close(): Promise<void>;
@@ -51,16 +53,23 @@ export class RedisTier implements Tier {
 
   read(keys: readonly string[], call: Call, _serves?: Serves, held?: HeldCopies): Promise<readonly Outcome[]> {
     if (!this.#options.mayRead()) return Promise.resolve(keys.map(() => NOT_READY));
-    return held === undefined ? this.#readWhole(keys, call) : this.#heads.read(keys, held, call);
+    return held === undefined ? this.#readWhole(keys, call) : this.#readHeads(keys, held, call);
+  }
+
+  async #readHeads(keys: readonly string[], held: HeldCopies, call: Call): Promise<readonly Outcome[]> {
+    const outcomes = await this.#heads.read(keys, held, call);
+    return outcomes.map((outcome, at) => this.#judged(outcome, partitionOf(keys[at] as string)));
   }
 
   async #readWhole(keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
     const { calls, clock, connections, layout } = this.#options;
     const [only] = keys;
     if (keys.length === 1 && only !== undefined) {
-      const { slot, entryPrefix } = this.#partitionOf(only);
+      const partition = partitionOf(only);
+      const { slot, entryPrefix } = layout.partitions[partition] as PartitionKeys;
       const answer = await calls.askOne(slot, call, () => this.#get(slot, entryPrefix + only, call));
-      return [answer.kind === 'answered' ? toOutcome(answer.value, clock.wallMs()) : answer];
+      if (answer.kind !== 'answered') return [answer];
+      return [this.#judged(toOutcome(answer.value, clock.wallMs()), partition)];
     }
     const batches = batchByPartition(layout, keys, READ_KEYS_MAX, !connections.isCluster);
     const questions = batches.map(({ partition: { slot }, at }): Question<readonly unknown[]> => {
@@ -69,7 +78,8 @@ export class RedisTier implements Tier {
     });
     const answers = await calls.askAll(questions, call);
     const nowMs = clock.wallMs();
-    return this.#inOrder(keys.length, batches, answers, (value) => toOutcome(value, nowMs));
+    const outcomes = this.#inOrder(keys.length, batches, answers, (value) => toOutcome(value, nowMs));
+    return outcomes.map((outcome, at) => this.#judged(outcome, partitionOf(keys[at] as string)));
   }
 
   async write(writes: readonly Write[], call: Call): Promise<readonly WriteOutcome[]> {
@@ -91,6 +101,12 @@ export class RedisTier implements Tier {
 
   close(): Promise<void> {
     return this.#options.close();
+  }
+
+  /** Asked when the answer is here: that the partition has another server may have been learned with it. */
+  #judged(outcome: Outcome, partition: number): Outcome {
+    if (outcome.kind !== 'found' || !this.#options.mayLack(partition)) return outcome;
+    return { ...outcome, unsure: true };
   }
 
   #inOrder<T, O>(

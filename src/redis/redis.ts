@@ -120,7 +120,8 @@ export async function createRedis(options: RedisOptions): Promise<Redis> {
   };
   const mayRead = (): boolean => feed.floorsLoaded;
   const gravesMax = (): number => graves.most;
-  const tier = new RedisTier({ connections, calls, layout, clock, chance, mayRead, gravesMax, close });
+  const mayLack = (partition: number): boolean => feed.mayLack(partition);
+  const tier = new RedisTier({ connections, calls, layout, clock, chance, mayRead, mayLack, gravesMax, close });
   const soon = (): Call => ({
     deadlineAtMs: clock.monotonicMs() + CONNECT_BOUND_MS,
     signal: undefined,

@@ -54,10 +54,18 @@ interface Followed {
   history: string | undefined;
   /** Probes in a row that told of changes which were never delivered. */
   missed: number;
+  /** Until then, a monotonic instant, its server may lack changes that it or its predecessor had acknowledged. */
+  lackingUntilMs: number;
 }
 
 /** A subscription whose changes do not arrive is not there any more, whatever the library believes. */
 const MISSED_MAX = 2;
+
+/**
+ * After a loss, how long those who know what was lost may need to notice it and to say it again, in ms: a topology (0.3 s),
+ * connections (at most 1 s a try), a round of recovery (0.3 s), with as much to spare.
+ */
+const RESTORED_MS = 3_000;
 
 /**
  * Follows streams over shard channels: one connection to each primary, for the streams whose slots it serves, and a
@@ -89,6 +97,7 @@ export class Subscriptions {
       known: undefined,
       history: undefined,
       missed: 0,
+      lackingUntilMs: 0,
     }));
     options.connections.onChange(() => this.#follow());
     this.#follow();
@@ -97,6 +106,15 @@ export class Subscriptions {
   /** Whether every stream is followed. */
   get whole(): boolean {
     return this.#followed.every(({ state }) => state === 'joined');
+  }
+
+  /**
+   * Whether the server of the stream may lack what was acknowledged: it is another one than it was, and has not been
+   * compared with it yet; or it was found to have lost changes, and not all who know them may have said them again.
+   */
+  mayLack(stream: number): boolean {
+    const untilMs = this.#followed[stream]?.lackingUntilMs ?? 0;
+    return untilMs > 0 && this.#options.clock.monotonicMs() < untilMs;
   }
 
   /** Forgets where the stream is, so that the next probe is a gap. */
@@ -117,6 +135,7 @@ export class Subscriptions {
       const owner = this.#options.connections.ownerOf(followed.keys.slot);
       if (owner === followed.link?.address) continue;
       leave(followed);
+      if (followed.known !== undefined) followed.lackingUntilMs = Number.POSITIVE_INFINITY;
       followed.link = owner === undefined ? undefined : this.#keepLink(owner);
       if (followed.link?.ready === true) void this.#join(followed, followed.link);
     }
@@ -278,7 +297,11 @@ export class Subscriptions {
     if (!gap) return;
     followed.missed += 1;
     const isSameHistory = history !== undefined && history === followed.history;
-    this.#options.onGap(followed.index, mayHaveLost(known, found, isSameHistory));
+    const lost = mayHaveLost(known, found, isSameHistory);
+    // Of what was there before we were, we cannot tell.
+    if (lost && known !== undefined) followed.lackingUntilMs = this.#options.clock.monotonicMs() + RESTORED_MS;
+    else if (followed.lackingUntilMs === Number.POSITIVE_INFINITY) followed.lackingUntilMs = 0;
+    this.#options.onGap(followed.index, lost);
   }
 
   #refused(followed: Followed, link: RedisLink, error: Error): void {

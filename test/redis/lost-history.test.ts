@@ -17,18 +17,19 @@ describe('a fail-over that lost what was acknowledged', () => {
   let own: OwnRedisCluster;
   let a: Cache;
   let b: Cache;
+  let reader: Cache;
 
   beforeAll(async () => {
     own = await startOwnRedisCluster({ nodeTimeoutMs: 1_000 });
     const redis = { nodes: own.cluster.addresses, prefix: PREFIX };
-    [a, b] = [await createCache({ redis }), await createCache({ redis })];
+    [a, b, reader] = [await createCache({ redis }), await createCache({ redis }), await createCache({ redis })];
   });
   afterAll(async () => {
-    await Promise.all([a.close(), b.close()]);
+    await Promise.all([a.close(), b.close(), reader.close()]);
     await own.stop();
   });
 
-  it('does not bring back what was deleted, nor take back what was set', async () => {
+  it('does not bring back what was deleted, nor take back what was set, nor is the older vouched for meanwhile', async () => {
     const keys = Array.from({ length: 300 }, (_, i) => `k${i}`);
     const [deleted, changed, kept] = [keys.slice(0, 100), keys.slice(100, 200), keys.slice(200)];
     await a.setMany(keys.map((key) => [key, 'old']));
@@ -59,7 +60,12 @@ describe('a fail-over that lost what was acknowledged', () => {
         | null;
       return bytes === null ? false : String(bytes).endsWith('old');
     };
+    const vouchedFor = new Set<unknown>();
     await soon('what was written to be there again', async () => {
+      for (const key of [...deleted, ...changed]) {
+        const entry = await reader.getEntry(key);
+        if (entry !== undefined && !entry.stale) vouchedFor.add(entry.value);
+      }
       const [fromA, fromB] = [await a.getMany(keys), await b.getMany(keys)];
       const isRight = [fromA, fromB].every(
         (found) =>
@@ -71,6 +77,7 @@ describe('a fail-over that lost what was acknowledged', () => {
     });
     server.destroy();
     old.destroy();
+    expect([...vouchedFor]).not.toContain('old');
   });
 
   const offset = async (port: number): Promise<number> => {
@@ -110,5 +117,18 @@ describe('a Redis that was flushed', () => {
     expect([await cache.get('gone'), await cache.get('there')]).toEqual([undefined, 2]);
     server.destroy();
     await cache.close();
+  });
+
+  it('is not vouched for before all who know what was lost may have told it', async () => {
+    const redis = { nodes: [own.node.address], prefix: PREFIX };
+    const [writer, reader] = [await createCache({ redis }), await createCache({ redis })];
+    const server = await connectTo(own.node.port, 5_000);
+    await writer.set('said again', 1);
+    await server.sendCommand(['FLUSHALL']);
+    await soon('the doubt', async () => (await reader.getEntry('said again'))?.stale === true);
+    await soon('the trust', async () => (await reader.getEntry('said again'))?.stale === false);
+    expect(await reader.get('said again')).toBe(1);
+    server.destroy();
+    await Promise.all([writer.close(), reader.close()]);
   });
 });

@@ -238,6 +238,7 @@ describe('the walk through a single Redis', () => {
       clock: systemClock,
       chance: systemChance,
       mayRead: () => true,
+      mayLack: () => false,
       gravesMax: () => 2_048,
       close: async () => {},
     });
