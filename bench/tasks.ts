@@ -6,6 +6,7 @@ export const tasks = {
   'memory-use': () => import('./tasks/memory-use.js'),
   'peer-client': () => import('./tasks/peer-client.js'),
   'peer-owner': () => import('./tasks/peer-owner.js'),
+  'peer-store': () => import('./tasks/peer-store.js'),
   'redis-client': () => import('./tasks/redis-client.js'),
   'resident-node': () => import('./tasks/resident-node.js'),
 } as const;

@@ -114,8 +114,44 @@ async function residence(bench: Bench): Promise<Row[]> {
   ];
 }
 
+/** What a node keeps for all: the same load on a store with a hundred entries, and on one that is full and evicts. */
+async function peerStore(bench: Bench): Promise<Row[]> {
+  const budgetMiB = bench.quick ? 16 : 512;
+  const ms = bench.quick ? 500 : 10_000;
+  const options = { budgetMiB, opsPerSecond: OPS_PER_SECOND };
+  const nodeOptions = { nodeOptions: NODE_OPTIONS };
+  const empty = await bench.open('peer-store', options, { name: `${OURS} empty`, ...nodeOptions });
+  const full = await bench.open('peer-store', options, { name: `${OURS} full`, ...nodeOptions });
+  await full.call('fill');
+  for (const worker of [empty, full]) await worker.call('runLoad', ms / 4);
+  const delays: { empty: number; full: number }[] = [];
+  for (let round = 0; round < (bench.quick ? 1 : 3); round++) {
+    delays.push({ empty: await empty.call('runLoad', ms), full: await full.call('runLoad', ms) });
+  }
+  const { residentMiB, entries } = await full.call('residence');
+  await Promise.all([empty.stop(), full.stop()]);
+  const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] as number;
+  const row = { section: SECTION, subject: OURS, better: 'lower' as const };
+  const note = `what a peer keeps for all, ${entries} entries`;
+  const emptyMs = median(delays.map((one) => one.empty));
+  const fullMs = median(delays.map((one) => one.full));
+  return [
+    boundedRow({ ...row, id: 'mem.peer', unit: 'MiB', value: residentMiB, bound: budgetMiB * BUDGET_SPARE, note }),
+    { ...row, id: 'mem.peer.loop.empty', unit: 'ms', value: emptyMs, note: 'p99.9 of the event loop delay' },
+    { ...row, id: 'mem.peer.loop.full', unit: 'ms', value: fullMs, note: 'the same load, full and evicting' },
+    boundedRow({
+      ...row,
+      id: 'mem.peer.loop',
+      unit: 'x',
+      value: median(delays.map((one) => one.full / one.empty)),
+      bound: DELAY_MAX,
+      note: 'full against empty',
+    }),
+  ];
+}
+
 export const memory: Section = {
   name: SECTION,
   about: 'bytes per entry; resident memory and event loop of a full budget',
-  run: async (bench) => [...(await perEntry(bench)), ...(await residence(bench))],
+  run: async (bench) => [...(await perEntry(bench)), ...(await residence(bench)), ...(await peerStore(bench))],
 };

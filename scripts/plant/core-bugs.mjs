@@ -5,7 +5,7 @@ const writes = 'test/core/engine-writes.test.ts';
 const entry = 'src/core/entry.test.ts';
 const floors = 'src/core/floors.test.ts';
 const ladder = 'src/core/ladder.test.ts';
-const peerStore = 'src/peer/peer-store.test.ts';
+const peerStore = 'src/peer/slab-store.test.ts';
 
 export const coreBugs = [
   // Time.
@@ -69,16 +69,16 @@ export const coreBugs = [
   {
     id: 'tombstone-evicted',
     what: 'a peer that evicts a tombstone forgets the delete',
-    file: 'src/peer/peer-store.ts',
-    find: '    this.#marks.noteFence(bucket, entry.fence);\n',
+    file: 'src/peer/slab-store.ts',
+    find: '    this.#marks.noteFence(bucket, fence);\n',
     replace: '',
     tests: [peerStore],
   },
   {
     id: 'fill-start-evicted',
     what: 'a peer that evicts a newer entry lets an older fill in',
-    file: 'src/peer/peer-store.ts',
-    find: '    this.#marks.noteFillStart(bucket, entry.fillStart);\n',
+    file: 'src/peer/slab-store.ts',
+    find: '    this.#marks.noteFillStart(bucket, fillStart);\n',
     replace: '',
     tests: [peerStore],
   },

@@ -1,6 +1,7 @@
 /** Bugs of the peers. */
 const table = 'src/peer/lease-table.test.ts';
-const peerStore = 'src/peer/peer-store.test.ts';
+const peerStore = 'src/peer/slab-store.test.ts';
+const slabModel = 'src/peer/slab-model.test.ts';
 const desk = 'src/peer/lease-desk.test.ts';
 
 export const peerBugs = [
@@ -96,8 +97,56 @@ export const peerBugs = [
   {
     id: 'peer-marks-left-behind',
     what: 'a bucket is taken over without the marks of what was evicted',
-    file: 'src/peer/peer-store.ts',
+    file: 'src/peer/slab-store.ts',
     find: 'this.#marks.noteFillStart(bucket, marks.fillStart);',
+    replace: '',
+    tests: [peerStore],
+  },
+  {
+    id: 'peer-slab-answer-is-view',
+    what: 'a peer answers with bytes that the next entry is written over',
+    file: 'src/peer/slab-entries.ts',
+    find: 'const bytes = Buffer.allocUnsafe(Math.min(length, this.#chunks.word(id, VALUE_BYTES)));',
+    replace: 'const bytes = this.#keyBytes.subarray(0, Math.min(length, this.#chunks.word(id, VALUE_BYTES)));',
+    tests: [peerStore],
+  },
+  {
+    id: 'peer-slab-leak',
+    what: 'an entry that gets smaller keeps the room that it had',
+    file: 'src/peer/slab-chunks.ts',
+    find: '    this.#setNext(last, NONE);\n    this.release(rest);',
+    replace: '    this.#setNext(last, NONE);',
+    tests: [slabModel, 'src/peer/slab-chunks.test.ts'],
+  },
+  {
+    id: 'peer-slab-hash-is-key',
+    what: 'two keys of one hash are taken for one',
+    file: 'src/peer/slab-chunks.ts',
+    find: 'isEqual = slab[start + i] === bytes[done + i];',
+    replace: 'isEqual = true;',
+    tests: ['src/peer/slab-chunks.test.ts'],
+  },
+  {
+    id: 'peer-slab-crowd',
+    what: 'keys that are made to fall together are all looked through',
+    file: 'src/peer/slab-entries.ts',
+    find: 'return count >= CHAINED_MAX ? id : NONE;',
+    replace: 'return NONE;',
+    tests: [peerStore],
+  },
+  {
+    id: 'peer-wheel-lost-place',
+    what: 'what has died is not found when what was next is taken out',
+    file: 'src/peer/expiry-wheel.ts',
+    find: 'if (this.#next === id) this.#next = this.#lists.after(spoke, id);',
+    replace: 'if (this.#next === id) this.#next = NONE;',
+    tests: ['src/peer/expiry-wheel.test.ts'],
+  },
+  {
+    id: 'peer-dead-stay',
+    what: 'what has died holds its room until it is evicted',
+    file: 'src/peer/slab-store.ts',
+    find: '    this.#giveUpDead(PASSING_LOOKS);\n',
     replace: '',
     tests: [peerStore],
   },

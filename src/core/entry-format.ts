@@ -101,6 +101,15 @@ export function decodeEntry(bytes: Uint8Array): Entry {
   };
 }
 
+/** What refuses others when the entry is gone. Takes the first `ENTRY_HEAD_BYTES` of what `encodeEntry` made. */
+export function decodeFence(bytes: Uint8Array): Pick<Entry, 'kind' | 'fillStart' | 'fence'> {
+  return {
+    kind: KINDS[bytes[ENTRY_ORDER_BYTES + 1] as number] ?? 'value',
+    fillStart: hlcAt(bytes, VERSION_HEX),
+    fence: hlcAt(bytes, VERSION_HEX + HLC_HEX),
+  };
+}
+
 function decodeTags(bytes: Uint8Array, view: DataView, start: number): { tags: readonly string[]; end: number } {
   const count = bytes[start] as number;
   let at = start + 1;

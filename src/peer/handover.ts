@@ -37,7 +37,7 @@ const RETRY_MS = 200;
 /** After that long without anybody to compare with, what is doubted is given up. */
 const PATIENCE_MS = 60_000;
 /** Buckets that are cleared of what this node does not hold, at a time. */
-const SWEPT_AT_ONCE = 64;
+const SWEPT_AT_ONCE = 8;
 
 /** How far the comparison of a bucket has come. */
 interface Progress {

@@ -6,7 +6,7 @@ import { type Floor, Floors } from '../core/floors.js';
 import { HLC_ZERO, HybridClock } from '../core/hlc.js';
 import { LeaseDesk } from './lease-desk.js';
 import { LeaseTable } from './lease-table.js';
-import { HeapPeerStore } from './peer-store.js';
+import { SlabPeerStore } from './slab-store.js';
 
 let clock: VirtualClock;
 let hlc: HybridClock;
@@ -19,7 +19,7 @@ beforeEach(() => {
   hlc = new HybridClock(clock);
   floors = new Floors();
   told = [];
-  const store = new HeapPeerStore(clock, 1_048_576);
+  const store = new SlabPeerStore(clock, 1_048_576);
   const tell = (addresses: readonly string[], key: string) => {
     told.push(...addresses.map((address) => `${address} ${key}`));
   };

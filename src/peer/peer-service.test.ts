@@ -6,16 +6,16 @@ import { bucketOf } from '../core/key.js';
 import { VERSION_ZERO } from '../core/version.js';
 import { Doubts } from './doubts.js';
 import { answerBatch } from './peer-service.js';
-import { HeapPeerStore } from './peer-store.js';
+import { SlabPeerStore } from './slab-store.js';
 
 const clock = new VirtualClock();
 const counter = { answer: () => ({ kind: 'noted' }) as const };
 
 describe('what a node answers of a bucket in doubt', () => {
   it('is marked, as long as the doubt lasts; what it does not have is missing', () => {
-    const store = new HeapPeerStore(clock, 1_048_576);
+    const store = new SlabPeerStore(clock, 1_048_576);
     const doubts = new Doubts();
-    const bytes = encodeEntry(tombstone({ ms: 5, counter: 0 }, VERSION_ZERO, clock.wallMs(), 60_000));
+    const bytes = Buffer.from(encodeEntry(tombstone({ ms: 5, counter: 0 }, VERSION_ZERO, clock.wallMs(), 60_000)));
     store.write('k', bytes, 'set');
     const read = () => answerBatch(store, counter, { reads: ['k', 'other'], writes: [], leases: [] }, doubts).reads;
     expect(read()).toEqual([bytes, 'miss']);

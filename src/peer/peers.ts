@@ -23,9 +23,9 @@ import { PeerLeases } from './peer-leases.js';
 import { peerRoutes } from './peer-routes.js';
 import { PeerServer } from './peer-server.js';
 import { answerBatch, type PeerService } from './peer-service.js';
-import { HeapPeerStore } from './peer-store.js';
 import { type PeerGuard, type PeerHolders, PeerTier } from './peer-tier.js';
 import { Refusals } from './refusals.js';
+import { SlabPeerStore } from './slab-store.js';
 
 export interface PeersOptions {
   /** `host:port` to listen on; port 0 takes a free one. */
@@ -173,7 +173,7 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     },
   });
   const feed = new PeerFeed({ clock, transport, hlc, floors, members: () => cluster.members() });
-  const store = new HeapPeerStore(clock, options.maxBytes ?? STORE_BYTES);
+  const store = new SlabPeerStore(clock, options.maxBytes ?? STORE_BYTES);
   const desk = new LeaseDesk({
     clock,
     hlc,

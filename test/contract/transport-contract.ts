@@ -12,7 +12,7 @@ import type { HandoverPage, HandoverRequest } from '../../src/peer/handover-form
 import type { LeaseQuestion, LeaseReply } from '../../src/peer/lease-wire.js';
 import { BATCH_KEYS_MAX } from '../../src/peer/limits.js';
 import { answerBatch, type PeerService } from '../../src/peer/peer-service.js';
-import { HeapPeerStore } from '../../src/peer/peer-store.js';
+import { SlabPeerStore } from '../../src/peer/slab-store.js';
 import type { FloorList, Gossiped, Hello, PeerRead, PeerTransport } from '../../src/peer/transport.js';
 import type { BatchRequest, WireWrite } from '../../src/peer/wire.js';
 import { ANSWER, QUESTION } from './gossip-sample.js';
@@ -315,7 +315,7 @@ export function transportContract(name: string, makeSubject: () => Promise<Trans
 
 /** A peer with a real store that remembers what it was asked. */
 class ServedPeer implements PeerService {
-  readonly store: HeapPeerStore;
+  readonly store: SlabPeerStore;
   readonly batches: BatchRequest[] = [];
   readonly words: LeaseQuestion[] = [];
   readonly asked: Gossiped<GossipRequest>[] = [];
@@ -324,7 +324,7 @@ class ServedPeer implements PeerService {
   refusal: CacheError | undefined;
 
   constructor(clock: Clock) {
-    this.store = new HeapPeerStore(clock, 64 * MIB);
+    this.store = new SlabPeerStore(clock, 64 * MIB);
   }
 
   batch(request: BatchRequest) {

@@ -4,17 +4,18 @@ import { VirtualClock } from '../../test/virtual-clock.js';
 import { type Entry, mergeEntries, NO_PAYLOAD, NO_TAGS, tombstone, type WriteMode } from '../core/entry.js';
 import { decodeEntry, encodeEntry } from '../core/entry-format.js';
 import { HLC_ZERO, type Hlc } from '../core/hlc.js';
-import { bucketOf } from '../core/key.js';
+import { bucketOf, hashKey } from '../core/key.js';
 import { VERSION_ZERO } from '../core/version.js';
-import { costBytes, HeapPeerStore } from './peer-store.js';
+import { costBytes } from './slab-entries.js';
+import { SlabPeerStore } from './slab-store.js';
 
 const MIB = 1_048_576;
 let clock: VirtualClock;
-let store: HeapPeerStore;
+let store: SlabPeerStore;
 
 beforeEach(() => {
   clock = new VirtualClock();
-  store = new HeapPeerStore(clock, MIB);
+  store = new SlabPeerStore(clock, MIB);
 });
 
 function value(atMs: number, change: Partial<Entry> = {}): Entry {
@@ -105,8 +106,8 @@ describe('a bucket of the store', () => {
 });
 
 /** A store that holds `count` entries as `value` makes them, and no more. */
-function smallStore(count: number): HeapPeerStore {
-  return new HeapPeerStore(clock, count * costBytes('key:1', encodeEntry(value(1))));
+function smallStore(count: number): SlabPeerStore {
+  return new SlabPeerStore(clock, count * costBytes('key:1', encodeEntry(value(1))));
 }
 
 /** Two keys of `length` characters in one bucket, found by trying. */
@@ -135,7 +136,15 @@ describe('the store of a peer', () => {
     store.write('k', message.subarray(100, 100 + bytes.length), 'set');
     message.fill(0);
     expect(textOf('k')).toBe('at 5');
-    expect(store.read('k')?.buffer.byteLength).toBe(bytes.length);
+  });
+
+  it('answers with a copy, which stays as it is when its room is used anew', () => {
+    write('k', value(5));
+    const answer = store.read('k') ?? new Uint8Array(0);
+    write('k', value(6));
+    store.forget(bucketOf('k'));
+    write('other', value(7));
+    expect(answer).toEqual(Buffer.from(encodeEntry(value(5))));
   });
 
   it('keeps the newer, and says which version that is', () => {
@@ -208,9 +217,17 @@ describe('the store of a peer', () => {
     write('key:2', value(2, { freshUntilMs: clock.wallMs() + 10 }), 'set', small);
     write('key:3', value(3), 'set', small);
     for (const key of ['key:1', 'key:2', 'key:3']) small.read(key);
-    clock.advance(10);
+    // It is found by the second in which it died.
+    clock.advance(1_010);
     write('key:4', value(4), 'set', small);
     expect(['key:1', 'key:3', 'key:4'].map((key) => textOf(key, small))).toEqual(['at 1', 'at 3', 'at 4']);
+  });
+
+  it('gives the room of what died back as others come, though nobody asks for it', () => {
+    for (let i = 0; i < 200; i++) write(`key:${i}`, value(i, { freshUntilMs: clock.wallMs() + 10 }));
+    clock.advance(2_000);
+    for (let i = 0; i < 300; i++) write('other', value(1_000 + i));
+    expect(store.entries).toBe(1);
   });
 
   it('makes room although everything is in use', () => {
@@ -273,7 +290,7 @@ describe('the store of a peer', () => {
     });
     fc.assert(
       fc.property(fc.array(drawn, { maxLength: 10 }), (writes) => {
-        const fresh = new HeapPeerStore(clock, MIB);
+        const fresh = new SlabPeerStore(clock, MIB);
         let model: Entry | undefined;
         for (const { mode, kind, eventTimeMs, fillStart, fence } of writes) {
           const entry = value(eventTimeMs, {
@@ -302,7 +319,7 @@ describe('the store of a peer', () => {
     const budget = 6_000;
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-        const small = new HeapPeerStore(clock, budget);
+        const small = new SlabPeerStore(clock, budget);
         for (const { key, atMs, payloadBytes, livesMs, does } of steps) {
           if (does === 'wait') clock.advance(livesMs);
           if (does === 'read') small.read(key);
@@ -325,4 +342,28 @@ describe('the store of a peer', () => {
       }),
     );
   });
+
+  it('keeps any key apart from any other: long ones, and such as are not ASCII', () => {
+    const keys = ['k', 'k\u0000', 'ç', '車', '🚚', 'x'.repeat(1_024), `${'x'.repeat(1_023)}y`, '🚚'.repeat(256)];
+    keys.forEach((key, i) => {
+      write(key, value(i + 1));
+    });
+    expect(keys.map((key) => textOf(key))).toEqual(keys.map((_, i) => `at ${i + 1}`));
+    for (const key of keys) expect([...store.keysOf(bucketOf(key))]).toContain(key);
+    expect(() => store.read('x'.repeat(1_025))).toThrow(/1025 bytes/);
+  });
+
+  it('gives up one of those whose hashes fall together rather than look through more and more of them', () => {
+    // A table of two places.
+    const tiny = new SlabPeerStore(clock, 1_000 * costBytes('key:1', encodeEntry(value(1))));
+    const collided = Array.from({ length: 200_000 }, (_, i) => `c${i}`).filter((key) => placeOf(key, 9) === 0);
+    for (const key of collided.slice(0, 200)) write(key, value(1), 'set', tiny);
+    expect(tiny.entries).toBe(64);
+    expect(textOf(collided[199] as string, tiny)).toBe('at 1');
+  });
 });
+
+/** As the table spreads hashes over `2 ** bits` places. */
+function placeOf(key: string, bits: number): number {
+  return Math.imul(hashKey(key), 0x9e3779b1) >>> (32 - bits);
+}
