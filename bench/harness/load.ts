@@ -22,6 +22,14 @@ export interface OpenLoopResult {
   readonly perSecond: number;
 }
 
+/** Of what a closed loop reaches. Nearer to it an open loop measures the queue, which has no end. */
+const SUSTAINED = 0.8;
+
+/** The rate for an open loop: what is expected, or what can be kept up if that is less. */
+export function openRate(expectedPerSecond: number, fastestPerSecond: number): number {
+  return Math.min(expectedPerSecond, Math.floor(SUSTAINED * fastestPerSecond));
+}
+
 /** Beyond it the one who is asked does not keep up at all, and there is nothing to measure. */
 const UNDER_WAY_MAX = 100_000;
 /** A timer may come this much late: what is due sooner is waited for in turns of the event loop. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { zipfOrder } from '../../bench/data/zipf.js';
 import { measuredRows, ratioRow } from '../../bench/harness/comparison.js';
-import { closedLoop, openLoop } from '../../bench/harness/load.js';
+import { closedLoop, openLoop, openRate } from '../../bench/harness/load.js';
 import { playRounds } from '../../bench/harness/rounds.js';
 import { ratioOf, spreadOf } from '../../bench/harness/statistics.js';
 import { boundedRow, lossesOf } from '../../bench/row.js';
@@ -117,6 +117,11 @@ describe('load', () => {
     expect(early).toEqual([]);
     expect(latencies.count).toBe(10);
     expect(perSecond).toBeGreaterThan(0);
+  });
+
+  it('asks for no more in an open loop than can be kept up', () => {
+    expect(openRate(1_000, 5_000)).toBe(1_000);
+    expect(openRate(1_000, 1_000)).toBe(800);
   });
 
   it('counts what waits behind a stall from the instant at which it was due', async () => {
