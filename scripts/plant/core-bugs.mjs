@@ -115,6 +115,23 @@ export const coreBugs = [
     tests: [writes],
   },
 
+  {
+    id: 'write-here-keeps-flight',
+    what: 'in a cache without tiers a write does not disarm the load of its key',
+    file: 'src/core/writer.ts',
+    find: 'flights.disarm(write.key);',
+    replace: '',
+    tests: ['test/node/memory-only.test.ts'],
+  },
+  {
+    id: 'value-shared-with-giver',
+    what: 'what was given is kept as it is where no bytes are made of it',
+    file: 'src/codec/frozen-copy.ts',
+    find: 'copy[key] = part;',
+    replace: 'copy[key] = record[key];',
+    tests: ['src/codec/frozen-copy.test.ts'],
+  },
+
   // Floors.
   {
     id: 'floor-all-at-or-before',

@@ -87,7 +87,7 @@ export const memoryBugs = [
   {
     id: 'confirmed-by-key',
     what: 'a doubted copy is confirmed by any fill of its key, whatever its version',
-    file: 'src/memory/memory-tier.ts',
+    file: 'src/core/entry.ts',
     find: 'return kept.kind === told.kind && compareVersions(kept.version, told.version) === 0;',
     replace: 'return kept.kind === told.kind;',
     tests: [trust],

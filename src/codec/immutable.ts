@@ -43,6 +43,11 @@ export class FrozenDates {
     return this.kept(date) ?? this.#keep(date);
   }
 
+  /** The same for a date of somebody else's, which stays as it is. */
+  copyOf(date: Date): Date {
+    return this.kept(date) ?? this.#keep(new Date(Date.prototype.getTime.call(date)));
+  }
+
   /** The one of this instant, if it is among the last. */
   kept(date: Date): Date | undefined {
     const kept = this.#kept[placeOf(date)];

@@ -1,6 +1,8 @@
 import { Packr, RESERVE_START_SPACE, RESET_BUFFER_MODE } from 'msgpackr';
 import type { Codec, Decoded, Readers } from '../core/codec.js';
 import { CacheError } from '../core/errors.js';
+import { frozenCopy, NOT_COPIED } from './frozen-copy.js';
+import { FrozenDates } from './immutable.js';
 import { isPackable, toPackable } from './packable.js';
 import { Restorer } from './restore.js';
 
@@ -37,7 +39,8 @@ export class MsgpackCodec implements Codec {
     // Without it no bytes, however broken, decode to a value with a cycle.
     structuredClone: false,
   });
-  readonly #restorer = new Restorer();
+  readonly #dates = new FrozenDates();
+  readonly #restorer = new Restorer(this.#dates);
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   /** What of the source is to be read: all behind the format byte. */
   readonly #range = { start: 1, end: 0 };
@@ -61,6 +64,16 @@ export class MsgpackCodec implements Codec {
     } catch (cause) {
       if (cause instanceof CacheError) throw cause;
       throw unreadable(cause);
+    }
+  }
+
+  copy(value: unknown): unknown {
+    try {
+      const copy = frozenCopy(value, this.#dates);
+      return copy === NOT_COPIED ? undefined : copy;
+    } catch {
+      // A getter of the user's threw: `encode` says so in its own words.
+      return undefined;
     }
   }
 

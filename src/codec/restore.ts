@@ -1,5 +1,5 @@
 import type { Readers } from '../core/codec.js';
-import { FrozenDates, freezeMap, freezeRegExp, freezeSet } from './immutable.js';
+import { type FrozenDates, freezeMap, freezeRegExp, freezeSet } from './immutable.js';
 import { MARK, type MarkWord } from './mark.js';
 
 /**
@@ -7,9 +7,13 @@ import { MARK, type MarkWord } from './mark.js';
  * `toPackable` cannot have written.
  */
 export class Restorer {
-  readonly #dates = new FrozenDates();
+  readonly #dates: FrozenDates;
   #readers: Readers = 'many';
   #frozen = true;
+
+  constructor(dates: FrozenDates) {
+    this.#dates = dates;
+  }
 
   /** Whether the value restored last is unchangeable through and through. */
   get frozen(): boolean {

@@ -24,6 +24,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** @throws CacheError `invalid-ttl` for a deadline that is not a positive duration; `aborted` */
+export function checkCall(options: CallOptions | undefined): void {
+  if (options?.deadline !== undefined) positiveDurationMs(options.deadline, 'deadline');
+  if (options?.signal?.aborted === true) throw abortedError('the cache', options.signal);
+}
+
 /** @throws CacheError `invalid-ttl` for a deadline that is not a positive duration. */
 export function startCall(clock: Clock, options: CallOptions | undefined, defaultMs: number, reason: CallReason): Call {
   const waitMs = options?.deadline === undefined ? defaultMs : positiveDurationMs(options.deadline, 'deadline');

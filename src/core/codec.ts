@@ -9,6 +9,11 @@ export interface Codec {
    */
   encode(value: unknown): Uint8Array;
   /**
+   * What `decode` would give to many readers of the bytes of this value, made without the bytes. Undefined where that is
+   * not simpler, or would be no protection, and for what cannot be encoded.
+   */
+  copy(value: unknown): unknown;
+  /**
    * A value that nobody can change through its ordinary methods. Does not keep `bytes` alive.
    * @param readers `one` when nobody else is ever given this very value: what is dear to protect (a Date) may then be
    *   left as it is, and `frozen` says so. Default `many`.

@@ -11,11 +11,12 @@ import type {
   SetOptions,
   WriteResult,
 } from './cache.js';
-import { abortedError, type Call, type CallOptions, startCall } from './call.js';
+import { type Call, type CallOptions, checkCall, startCall } from './call.js';
 import type { Codec } from './codec.js';
 import { type Duration, positiveDurationMs } from './duration.js';
 import type { Emitter } from './emitter.js';
 import type { Entry } from './entry.js';
+import { entryInfo, type FoundValue } from './entry-info.js';
 import { CacheError } from './errors.js';
 import { FeedIntake } from './feed-intake.js';
 import type { FeedLeases } from './feed-lease.js';
@@ -26,11 +27,10 @@ import { checkKey, checkTags } from './key.js';
 import { openKeyspace } from './keyspace.js';
 import type { Answer } from './ladder.js';
 import type { Loader } from './loader.js';
-import { type LocalEntry, NOT_HERE } from './local.js';
-import type { Level } from './outcome.js';
+import { NOT_HERE } from './local.js';
 import { type Deadlines, Reader, type ReaderParts, UNREADABLE } from './reader.js';
-import { cacheStats, nodeIdOf, type StatsParts } from './stats.js';
-import { encodeVersion } from './version.js';
+import { cacheStats, type StatsParts } from './stats.js';
+import type { Write } from './tier.js';
 import { Writer, type WriterParts } from './writer.js';
 
 /** Hits in this process are timed once in so many: reading the clock costs as much as the hit. */
@@ -81,29 +81,17 @@ export class Engine implements Cache {
     const { local, clock } = this.#parts;
     const found = await this.#find(key, this.#begin([key], options, 'readMs'));
     if (found === undefined) return undefined;
-    const { entry, level, stale, value } = found;
-    const use = local.find(key);
-    const wallMs = clock.wallMs();
-    return {
-      value: value as T,
-      level,
-      ageMs: Math.max(0, wallMs - entry.createdAtMs),
-      boundMs: boundMs(level, wallMs, entry, use),
-      stale,
-      ttlMs: Math.max(0, entry.freshUntilMs - wallMs),
-      version: encodeVersion(entry.version),
-      tags: entry.tags,
-      createdAt: new Date(entry.createdAtMs),
-      lastAccessed: new Date(use?.lastAccessedMs ?? wallMs),
-      accessCount: use?.accessCount ?? 1,
-      nodeId: nodeIdOf(entry.version.origin),
-    };
+    return entryInfo(found, clock.wallMs(), local.find(key)) as EntryInfo<T>;
   }
 
   async getMany<T = unknown>(keys: readonly string[], options?: CallOptions): Promise<Map<string, T>> {
     const { found, open } = this.#readLocalMany(keys);
     if (open.length > 0) {
       const call = this.#begin(open, options, 'readMs');
+      if (open.every((key) => this.#reader.isMissing(key))) {
+        for (const _ of open) this.#parts.tally.miss();
+        return found as Map<string, T>;
+      }
       const startedMs = this.#parts.clock.monotonicMs();
       const answers = await this.#reader.read(open, call);
       this.#count(answers, startedMs);
@@ -155,9 +143,8 @@ export class Engine implements Cache {
   }
 
   async set(key: string, value: unknown, options?: SetOptions): Promise<WriteResult> {
-    const call = this.#begin([], options, 'writeMs');
-    const [result] = await this.#writer.write([this.#writer.prepareSet(key, value, options)], call);
-    return result as WriteResult;
+    this.#check(options);
+    return this.#writeOne(this.#writer.prepareSet(key, value, options), options);
   }
 
   async setMany(
@@ -169,14 +156,13 @@ export class Engine implements Cache {
   }
 
   async setIfNewer(key: string, value: unknown, version: number | string, options?: SetOptions): Promise<WriteResult> {
-    const call = this.#begin([], options, 'writeMs');
-    const [result] = await this.#writer.write([this.#writer.prepareSet(key, value, options, version)], call);
-    return result as WriteResult;
+    this.#check(options);
+    return this.#writeOne(this.#writer.prepareSet(key, value, options, version), options);
   }
 
   async delete(key: string, options?: CallOptions): Promise<WriteResult> {
-    const [result] = await this.deleteMany([key], options);
-    return result as WriteResult;
+    this.#check(options);
+    return this.#writeOne(this.#writer.prepareDelete(key), options);
   }
 
   async deleteMany(keys: readonly string[], options?: CallOptions): Promise<WriteResult[]> {
@@ -265,15 +251,26 @@ export class Engine implements Cache {
     await Promise.all(closing);
   }
 
-  /** The check and the clock of every operation that leaves this process's memory. */
-  #begin(keys: readonly string[], options: CallOptions | undefined, kind: keyof Deadlines): Call {
+  /** The check of every operation that this process's memory does not answer. */
+  #check(options: CallOptions | undefined): void {
     if (this.#closing !== undefined) {
       throw new CacheError('closed', 'the cache is closed: make a new one with createCache');
     }
+    checkCall(options);
+  }
+
+  /** The check and the clock of every operation that leaves this process's memory. */
+  #begin(keys: readonly string[], options: CallOptions | undefined, kind: keyof Deadlines): Call {
+    this.#check(options);
     for (const key of keys) checkKey(key);
-    const signal = options?.signal;
-    if (signal?.aborted === true) throw abortedError('the cache', signal);
     return startCall(this.#parts.clock, options, this.#parts.deadlines[kind], kind === 'writeMs' ? 'write' : 'read');
+  }
+
+  /** Nobody waits where there is nobody to tell. */
+  #writeOne(write: Write, options: CallOptions | undefined): WriteResult | Promise<WriteResult> {
+    if (this.#writer.isAlone) return this.#writer.writeHere(write);
+    const { clock, deadlines } = this.#parts;
+    return this.#writer.writeOne(write, startCall(clock, options, deadlines.writeMs, 'write'));
   }
 
   #readLocal(key: string): unknown {
@@ -306,7 +303,7 @@ export class Engine implements Cache {
   }
 
   /** What is cached of a key, with what is known about it; undefined for what is not there, absent or deleted. */
-  async #find(key: string, call: Call): Promise<Found | undefined> {
+  async #find(key: string, call: Call): Promise<FoundValue | undefined> {
     if (this.#readLocal(key) !== NOT_HERE) {
       const held = this.#parts.local.find(key);
       if (held !== undefined) {
@@ -323,6 +320,12 @@ export class Engine implements Cache {
   }
 
   async #getBelow(key: string, options: CallOptions | undefined): Promise<unknown> {
+    if (this.#reader.isMissing(key)) {
+      this.#check(options);
+      checkKey(key);
+      this.#parts.tally.miss();
+      return undefined;
+    }
     const answer = await this.#readBelow(key, this.#begin([key], options, 'readMs'));
     const value = this.#reader.valueOf(key, answer);
     return value === UNREADABLE ? undefined : value;
@@ -373,13 +376,6 @@ export class Engine implements Cache {
   }
 }
 
-interface Found {
-  readonly entry: Entry;
-  readonly level: Level;
-  readonly stale: boolean;
-  readonly value: unknown;
-}
-
 /** @throws CacheError `load-failed` when the source was asked, failed, and nothing could stand in for it */
 function throwIfLoadFailed(answer: Answer): void {
   const failed = answer.entry === undefined ? answer.errors.at(-1) : undefined;
@@ -387,14 +383,4 @@ function throwIfLoadFailed(answer: Answer): void {
   throw new CacheError('load-failed', `the source could not be asked: ${failed.error.message}`, {
     cause: failed.error,
   });
-}
-
-/**
- * How old the knowledge is that this was the newest: nothing for a level that was asked just now, the time since the
- * copy was taken for one that was not.
- */
-function boundMs(level: Level, wallMs: number, entry: Entry, use: LocalEntry | undefined): number {
-  if (level === 'distributed' || level === 'source') return 0;
-  const sinceMs = level === 'local' ? (use?.heldSinceMs ?? entry.createdAtMs) : entry.createdAtMs;
-  return Math.max(0, wallMs - sinceMs);
 }

@@ -1,4 +1,4 @@
-import { type Entry, type EntryKind, NO_PAYLOAD, NO_TAGS } from './entry.js';
+import { type Entry, type EntryKind, makeEntry, NO_PAYLOAD, NO_TAGS } from './entry.js';
 import { CacheError } from './errors.js';
 import type { Hlc } from './hlc.js';
 import { utf8Length } from './key.js';
@@ -87,18 +87,18 @@ export function decodeEntry(bytes: Uint8Array): Entry {
   if (kind === undefined) throw corrupt('the kind is not known');
   const timesAt = ENTRY_HEAD_BYTES;
   const { tags, end } = decodeTags(bytes, view, timesAt + 32);
-  return {
+  return makeEntry(
     kind,
-    payload: end === bytes.length ? NO_PAYLOAD : bytes.subarray(end),
+    end === bytes.length ? NO_PAYLOAD : bytes.subarray(end),
     version,
     fillStart,
     fence,
-    createdAtMs: view.getFloat64(timesAt),
-    freshUntilMs: view.getFloat64(timesAt + 8),
-    staleWhileRevalidateMs: view.getFloat64(timesAt + 16),
-    staleIfErrorMs: view.getFloat64(timesAt + 24),
+    view.getFloat64(timesAt),
+    view.getFloat64(timesAt + 8),
+    view.getFloat64(timesAt + 16),
+    view.getFloat64(timesAt + 24),
     tags,
-  };
+  );
 }
 
 /** What refuses others when the entry is gone. Takes the first `ENTRY_HEAD_BYTES` of what `encodeEntry` made. */

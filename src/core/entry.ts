@@ -32,6 +32,37 @@ export interface Entry {
   readonly tags: readonly string[];
 }
 
+/**
+ * Makes an entry. All that are made often are made here: V8 remembers per place in the source what numbers an object of
+ * it has held, whole or broken, and an object of one place that is used where those of another were expected is converted
+ * first, which took longer than all else of a write.
+ */
+export function makeEntry(
+  kind: EntryKind,
+  payload: Uint8Array,
+  version: Version,
+  fillStart: Hlc,
+  fence: Hlc,
+  createdAtMs: number,
+  freshUntilMs: number,
+  staleWhileRevalidateMs: number,
+  staleIfErrorMs: number,
+  tags: readonly string[],
+): Entry {
+  return {
+    kind,
+    payload,
+    version,
+    fillStart,
+    fence,
+    createdAtMs,
+    freshUntilMs,
+    staleWhileRevalidateMs,
+    staleIfErrorMs,
+    tags,
+  };
+}
+
 export const NO_PAYLOAD: Uint8Array = new Uint8Array(0);
 export const NO_TAGS: readonly string[] = Object.freeze([]);
 
@@ -46,23 +77,17 @@ export function freshness(entry: Entry, wallMs: number): 'fresh' | 'stale' | 'de
   return wallMs < deadAtMs(entry) ? 'stale' : 'dead';
 }
 
+/** Whether a level that has `told` has what is `kept` here, if perhaps from an earlier fill. */
+export function isSameData(kept: Entry, told: Entry): boolean {
+  return kept.kind === told.kind && compareVersions(kept.version, told.version) === 0;
+}
+
 /** How long a tombstone is kept, in ms: longer than any write is under way, and than entries live by default. */
 export const TOMBSTONE_MS = 7_200_000;
 
 /** What a delete leaves: the fence, and the newest data version that was known. */
 export function tombstone(fence: Hlc, known: Version, wallMs: number, keptMs: number): Entry {
-  return {
-    kind: 'tombstone',
-    payload: NO_PAYLOAD,
-    version: known,
-    fillStart: known.hlc,
-    fence,
-    createdAtMs: wallMs,
-    freshUntilMs: wallMs + keptMs,
-    staleWhileRevalidateMs: 0,
-    staleIfErrorMs: 0,
-    tags: NO_TAGS,
-  };
+  return makeEntry('tombstone', NO_PAYLOAD, known, known.hlc, fence, wallMs, wallMs + keptMs, 0, 0, NO_TAGS);
 }
 
 /** What a level holds after a write, and whether the write is what a reader will see. */

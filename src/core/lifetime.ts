@@ -1,6 +1,6 @@
 import type { EntryOptions, SetOptions } from './cache.js';
 import { durationMs, positiveDurationMs } from './duration.js';
-import { type Entry, type EntryKind, NO_PAYLOAD, NO_TAGS } from './entry.js';
+import { type Entry, type EntryKind, makeEntry, NO_PAYLOAD, NO_TAGS } from './entry.js';
 import { CacheError } from './errors.js';
 import { HLC_ZERO, type Hlc } from './hlc.js';
 import { checkTags } from './key.js';
@@ -42,18 +42,18 @@ export function newEntry(
   lifetime: Lifetime,
   wallMs: number,
 ): Entry {
-  return {
+  return makeEntry(
     kind,
-    payload: kind === 'value' ? payload : NO_PAYLOAD,
-    version: order.version,
-    fillStart: order.fillStart,
-    fence: HLC_ZERO,
-    createdAtMs: wallMs,
-    freshUntilMs: wallMs + lifetime.ttlMs,
-    staleWhileRevalidateMs: lifetime.staleWhileRevalidateMs,
-    staleIfErrorMs: lifetime.staleIfErrorMs,
-    tags: lifetime.tags,
-  };
+    kind === 'value' ? payload : NO_PAYLOAD,
+    order.version,
+    order.fillStart,
+    HLC_ZERO,
+    wallMs,
+    wallMs + lifetime.ttlMs,
+    lifetime.staleWhileRevalidateMs,
+    lifetime.staleIfErrorMs,
+    lifetime.tags,
+  );
 }
 
 /**

@@ -95,6 +95,11 @@ export class Reader {
     };
   }
 
+  /** Whether nobody can be asked for what this process's memory does not have: no level, and no load under way. */
+  isMissing(key: string): boolean {
+    return this.#parts.tiers.length === 0 && this.flights.find(key, false) === undefined;
+  }
+
   /** @throws CacheError for options that are out of range */
   source(loader: Loader, options: LoadOptions = {}): LoadRung {
     const { hlc, origin } = this.#parts;

@@ -29,6 +29,8 @@ export interface Write {
   readonly key: string;
   readonly entry: Entry;
   readonly mode: WriteMode;
+  /** The value as `Codec.copy` makes it, in place of a payload: in a process that has no tiers. */
+  readonly copy?: unknown;
 }
 
 /**

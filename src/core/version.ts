@@ -48,7 +48,7 @@ export const VERSION_HEX = 40;
 
 /** A reading as 16 lower-case hex digits: text order is time order, under every locale. */
 export function encodeHlc(hlc: Hlc): string {
-  return hex(hlc.ms, 12) + hex(hlc.counter, 4);
+  return milliseconds.encode(hlc.ms) + hex(hlc.counter, 4);
 }
 
 export function decodeHlc(text: string): Hlc {
@@ -57,7 +57,7 @@ export function decodeHlc(text: string): Hlc {
 
 /** A version as 40 lower-case hex digits: text order is version order, under every locale (Lua compares by locale). */
 export function encodeVersion(version: Version): string {
-  return hex(version.eventTimeMs, 12) + encodeHlc(version.hlc) + hex(version.origin, 12);
+  return milliseconds.encode(version.eventTimeMs) + encodeHlc(version.hlc) + origins.encode(version.origin);
 }
 
 export function decodeVersion(text: string): Version {
@@ -86,3 +86,20 @@ export function clampEventTimeMs(eventTimeMs: number, wallMs: number): number {
 function hex(value: number, width: number): string {
   return value.toString(16).padStart(width, '0');
 }
+
+/** Twelve digits; remembers the last ones, since versions that are made here share their millisecond and their origin. */
+class HexDigits {
+  #value = -1;
+  #digits = '';
+
+  encode(value: number): string {
+    if (value !== this.#value) {
+      this.#digits = hex(value, 12);
+      this.#value = value;
+    }
+    return this.#digits;
+  }
+}
+
+const milliseconds = new HexDigits();
+const origins = new HexDigits();

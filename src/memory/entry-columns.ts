@@ -1,4 +1,4 @@
-import { type Entry, type EntryKind, NO_TAGS } from '../core/entry.js';
+import { type Entry, type EntryKind, makeEntry, NO_TAGS } from '../core/entry.js';
 import type { Filled } from '../core/floors.js';
 import { type Hlc, laterHlc } from '../core/hlc.js';
 
@@ -47,22 +47,22 @@ export class EntryColumns {
   }
 
   read(at: number, payload: Uint8Array, freshUntilMs: number): Entry {
-    return {
-      kind: this.kind(at),
+    return makeEntry(
+      this.kind(at),
       payload,
-      version: {
+      {
         eventTimeMs: this.#eventTimesMs[at] as number,
         hlc: this.#hlcs.read(at),
         origin: this.#origins[at] as number,
       },
-      fillStart: this.#fillStarts.read(at),
-      fence: this.#fences.read(at),
-      createdAtMs: this.#createdAtsMs[at] as number,
+      this.#fillStarts.read(at),
+      this.#fences.read(at),
+      this.#createdAtsMs[at] as number,
       freshUntilMs,
-      staleWhileRevalidateMs: this.#staleWhileRevalidatesMs[at] as number,
-      staleIfErrorMs: this.#staleIfErrorsMs[at] as number,
-      tags: this.#tags[at] as readonly string[],
-    };
+      this.#staleWhileRevalidatesMs[at] as number,
+      this.#staleIfErrorsMs[at] as number,
+      this.#tags[at] as readonly string[],
+    );
   }
 
   kind(at: number): EntryKind {

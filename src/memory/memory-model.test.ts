@@ -92,6 +92,7 @@ function provenBy(entry: Entry) {
 /** A payload is a number that no other put has; every third cannot be frozen, every fifth only for many readers. */
 const codec: Codec = {
   encode: (value) => new TextEncoder().encode(String(value)),
+  copy: () => undefined,
   decode(bytes, readers: Readers = 'many') {
     const value = Number(new TextDecoder().decode(bytes));
     return { value: { value }, frozen: value % 3 !== 0 && (value % 5 !== 0 || readers === 'many') };

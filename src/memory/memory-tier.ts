@@ -1,20 +1,22 @@
 import type { Clock } from '../core/clock.js';
 import type { Codec, Decoded, Readers } from '../core/codec.js';
-import { type Entry, mergeEntries, NO_PAYLOAD, type WriteMode } from '../core/entry.js';
-import { CacheError } from '../core/errors.js';
+import { type Entry, isSameData, mergeEntries, NO_PAYLOAD, type WriteMode } from '../core/entry.js';
 import type { FeedLeases } from '../core/feed-lease.js';
 import type { Floors } from '../core/floors.js';
 import { hashKey, PARTITIONS } from '../core/key.js';
 import { type LocalEntry, type LocalTier, NOT_HERE } from '../core/local.js';
 import { STORED, type WriteOutcome } from '../core/outcome.js';
-import { compareVersions } from '../core/version.js';
 import { decodedBytes } from './decoded-size.js';
 import { filledOf } from './entry-columns.js';
 import { sizeOf } from './entry-size.js';
 import type { EvictionPolicy } from './eviction.js';
+import { positiveLimit } from './limit.js';
 import { type KeptPayload, keepPayload, payloadOf } from './payload.js';
 import type { SlotRows } from './slot-rows.js';
 import { COPIED, FREE, NO_STAMP, NOTHING, type Page, READ_ONCE, SHARED, Slots, UNREAD } from './slots.js';
+
+/** Up to this share of the budget every value that comes as an object stays one. */
+const PLENTY_SHARE = 0.25;
 
 /** A policy counts weights in 32 bits. */
 const WEIGHT_MAX = 2 ** 32 - 1;
@@ -144,15 +146,18 @@ export class MemoryTier implements LocalTier {
     };
   }
 
-  put(key: string, entry: Entry, mode: WriteMode): WriteOutcome {
+  put(key: string, entry: Entry, mode: WriteMode, copy?: unknown): WriteOutcome {
     const nowMs = this.#clock.monotonicMs();
     this.#sweep(nowMs);
     if (!this.#floors.passes(key, filledOf(entry))) return { kind: 'superseded' };
     const slot = this.#liveSlot(key, nowMs);
+    if (copy !== undefined && !this.#keepsObject(slot, copy)) {
+      return this.put(key, { ...entry, payload: this.#codec.encode(copy) }, mode);
+    }
     const current = slot === undefined ? undefined : this.#entryAt(slot, nowMs);
     const merged = mergeEntries(current, entry, mode);
-    const isConfirmed = merged.accepted || (mode === 'fill' && isSame(merged.entry, entry));
-    if (merged.entry !== current) this.#keep(key, slot, merged.entry, nowMs, isConfirmed);
+    const isConfirmed = merged.accepted || (mode === 'fill' && isSameData(merged.entry, entry));
+    if (merged.entry !== current) this.#keep(key, slot, merged.entry, nowMs, isConfirmed, copy);
     else if (slot !== undefined && isConfirmed) this.#trust(this.#slots.pageOf(slot), Slots.placeOf(slot), nowMs);
     return merged.accepted ? STORED : { kind: 'superseded', by: merged.entry.version };
   }
@@ -160,7 +165,7 @@ export class MemoryTier implements LocalTier {
   confirm(key: string, told: Entry): void {
     const nowMs = this.#clock.monotonicMs();
     const slot = this.#liveSlot(key, nowMs);
-    if (slot === undefined || !isSame(this.#entryAt(slot, nowMs), told)) return;
+    if (slot === undefined || !isSameData(this.#entryAt(slot, nowMs), told)) return;
     this.#trust(this.#slots.pageOf(slot), Slots.placeOf(slot), nowMs);
   }
 
@@ -274,6 +279,12 @@ export class MemoryTier implements LocalTier {
     }
   }
 
+  /** Objects take three times what their bytes do: where room is short, only what was read as one stays one. */
+  #keepsObject(slot: number | undefined, copy: unknown): boolean {
+    if (this.#bytes + decodedBytes(copy) < this.#maxBytes * PLENTY_SHARE) return true;
+    return slot !== undefined && this.#slots.pageOf(slot).rows.content(Slots.placeOf(slot)) === SHARED;
+  }
+
   #liveSlot(key: string, nowMs: number): number | undefined {
     const slot = this.#index.get(key);
     if (slot === undefined || this.#isAlive(this.#slots.pageOf(slot), Slots.placeOf(slot), nowMs)) return slot;
@@ -288,10 +299,13 @@ export class MemoryTier implements LocalTier {
   }
 
   /** Makes `entry` what is kept of `key`, if there is room and use for it. */
-  #keep(key: string, held: number | undefined, entry: Entry, nowMs: number, isConfirmed: boolean): void {
+  #keep(key: string, held: number | undefined, entry: Entry, nowMs: number, isConfirmed: boolean, copy: unknown): void {
     const freshUntilMs = entry.freshUntilMs - this.#wallAheadMs(nowMs);
     const isDead = nowMs >= freshUntilMs + Math.max(entry.staleWhileRevalidateMs, entry.staleIfErrorMs);
-    const sizeBytes = held !== undefined && entry.payload === HELD ? this.#sizeOf(held) : sizeOf(key, entry);
+    const isHeld = held !== undefined && entry.payload === HELD;
+    const value = isHeld || entry.kind !== 'value' ? undefined : copy;
+    const objectBytes = value === undefined ? 0 : decodedBytes(value);
+    const sizeBytes = isHeld ? this.#sizeOf(held) : sizeOf(key, entry) + objectBytes;
     if (isDead || sizeBytes > this.#maxBytes) {
       if (held !== undefined) this.#remove(held);
       return;
@@ -302,10 +316,13 @@ export class MemoryTier implements LocalTier {
     const at = Slots.placeOf(slot);
     if (held !== undefined) this.#resize(slot, sizeBytes);
     page.rows.setFreshUntilMs(at, freshUntilMs);
-    page.rows.setStamp(at, NO_STAMP);
+    page.rows.setStamp(at, value === undefined ? NO_STAMP : this.#stamp());
     page.entries.write(at, entry);
     if (isConfirmed) this.#trust(page, at, nowMs);
-    if (entry.payload !== HELD) {
+    if (value !== undefined) {
+      page.values[at] = value;
+      page.rows.setContent(at, SHARED);
+    } else if (entry.payload !== HELD) {
       page.values[at] = entry.kind === 'value' ? keepPayload(entry.payload) : undefined;
       page.rows.setContent(at, entry.kind === 'value' ? UNREAD : NOTHING);
     }
@@ -379,13 +396,3 @@ export class MemoryTier implements LocalTier {
 }
 
 const isDecoded = (content: number) => content === SHARED || content === NOTHING;
-
-/** Whether a level that has `told` has what is `kept` here, if perhaps from an earlier fill. */
-function isSame(kept: Entry, told: Entry): boolean {
-  return kept.kind === told.kind && compareVersions(kept.version, told.version) === 0;
-}
-
-function positiveLimit(limit: number, field: string): number {
-  if (Number.isSafeInteger(limit) && limit > 0) return limit;
-  throw new CacheError('invalid-options', `${field} is ${limit}: it must be a whole number above 0`, { field });
-}

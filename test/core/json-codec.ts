@@ -11,6 +11,7 @@ export const jsonCodec: Codec = {
       });
     return new TextEncoder().encode(text);
   },
+  copy: () => undefined,
   decode(bytes) {
     try {
       return { value: Object.freeze(JSON.parse(new TextDecoder().decode(bytes))), frozen: true };

@@ -43,11 +43,11 @@ export class SmallLocalTier implements LocalTier {
     return passes ? { ...held, trusted: held.trusted && this.#clock.monotonicMs() < untilMs } : undefined;
   }
 
-  put(key: string, entry: Entry, mode: WriteMode): WriteOutcome {
+  put(key: string, entry: Entry, mode: WriteMode, copy?: unknown): WriteOutcome {
     const held = this.find(key) === undefined ? undefined : this.#held.get(key);
     const merged = mergeEntries(held?.entry, entry, mode);
     if (!this.hasRoom) this.#held.delete(key);
-    else if (merged.accepted) this.#keep(key, merged.entry);
+    else if (merged.accepted) this.#keep(key, merged.entry, copy);
     else if (held !== undefined) {
       this.#held.set(key, { ...held, entry: { ...merged.entry, payload: NO_PAYLOAD } });
       if (mode === 'fill') this.confirm(key, entry);
@@ -83,9 +83,9 @@ export class SmallLocalTier implements LocalTier {
     return this.#held.size;
   }
 
-  #keep(key: string, entry: Entry): void {
+  #keep(key: string, entry: Entry, copy: unknown): void {
     const nowMs = this.#clock.wallMs();
-    const value = entry.kind === 'value' ? this.#codec.decode(entry.payload).value : undefined;
+    const value = entry.kind === 'value' ? (copy ?? this.#codec.decode(entry.payload).value) : undefined;
     this.#held.set(key, {
       entry: { ...entry, payload: NO_PAYLOAD },
       value,

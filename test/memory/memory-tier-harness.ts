@@ -16,6 +16,11 @@ class TextCodec implements Codec {
     return new TextEncoder().encode(JSON.stringify(value));
   }
 
+  /** Of objects. */
+  copy(value: unknown): unknown {
+    return typeof value === 'object' ? Object.freeze(structuredClone(value)) : undefined;
+  }
+
   decode(bytes: Uint8Array, readers: Readers = 'many') {
     this.decodings += 1;
     const text = new TextDecoder().decode(bytes);
