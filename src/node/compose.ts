@@ -48,6 +48,8 @@ export interface Composition {
   readonly cache: Cache;
   /** Address of the peer port, when there is one. */
   readonly peerAddress: string | undefined;
+  /** The addresses of the peers that keep a key, the one that is asked first coming first; empty without peers. */
+  ownersOf(key: string): readonly string[];
   /** Everything counted so far; undefined with `metrics: false`. */
   snapshot(): MetricsSnapshot | undefined;
   health(): Health;
@@ -180,6 +182,7 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
   return {
     cache,
     peerAddress: peers?.address,
+    ownersOf: (key) => (peers?.ownersOf(key) ?? []).map(({ address }) => address),
     snapshot: () => recorder?.snapshot(),
     health: () => watch.health(),
   };
