@@ -15,6 +15,7 @@ import { decodePage, formatHandover, type HandoverPage, type HandoverRequest } f
 import { exchange, type HttpReply } from './http-exchange.js';
 import type { LeaseQuestion } from './lease-wire.js';
 import { EPOCH_HEADER, HOPS_HEADER, REPLY_BYTES_MAX, REQUEST_MAX_MS } from './limits.js';
+import { hostHeaderOf } from './request-signature.js';
 import { RequestSigner, type UnsignedRequest } from './request-signer.js';
 import type { FloorList, Gossiped, LeaseOutcome, PeerRead, PeerTransport } from './transport.js';
 import type { WireWrite } from './wire.js';
@@ -172,12 +173,14 @@ class HttpPeer {
   readonly #options: HttpTransportOptions;
   readonly #pool: Pool;
   readonly #signer: RequestSigner;
+  readonly #host: string;
   #controls = 0;
 
   constructor(address: string, options: HttpTransportOptions, signer: RequestSigner, check: (entry: Entry) => void) {
     this.#address = address;
     this.#options = options;
     this.#signer = signer;
+    this.#host = hostHeaderOf(address);
     this.#pool = new Pool(`http://${address}`, {
       connections: CONNECTIONS_MAX,
       pipelining: 1,
@@ -220,7 +223,7 @@ class HttpPeer {
 
   /** Takes its own time, not that of a caller: what is too slow for an impatient one says nothing about the peer. */
   async #ask(request: UnsignedRequest): Promise<HttpReply> {
-    const headers = this.#signer.sign(this.#address, request);
+    const headers = this.#signer.sign(this.#host, request);
     let reply: HttpReply;
     try {
       reply = await exchange(this.#pool, this.#options.clock, { ...request, headers }, REQUEST_MAX_MS);

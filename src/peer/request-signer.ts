@@ -1,6 +1,6 @@
 import type { Chance } from '../core/chance.js';
 import type { Clock } from '../core/clock.js';
-import { hostHeaderOf, type SignedHeader, type SigningKey, signingKey, signRequest } from './request-signature.js';
+import { type SignedHeader, type SigningKey, signingKey, signRequest } from './request-signature.js';
 
 export interface UnsignedRequest {
   readonly method: 'GET' | 'POST';
@@ -26,11 +26,10 @@ export class RequestSigner {
     this.#prefix = wordOf(chance) + wordOf(chance);
   }
 
-  /** The headers to send the request to `address` with. */
-  sign(address: string, { method, path, headers, body = '' }: UnsignedRequest): Record<string, string> {
+  /** The headers to send the request with. @param host what its `host` header is to say */
+  sign(host: string, { method, path, headers, body = '' }: UnsignedRequest): Record<string, string> {
     this.#count += 1;
     const nonce = this.#prefix + this.#count.toString(16).padStart(16, '0');
-    const host = hostHeaderOf(address);
     const header = (name: SignedHeader) => headers[name];
     const parts = { method, path, host, header };
     return { ...headers, host, authorization: signRequest(this.#key, parts, body, this.#clock.wallMs(), nonce) };
