@@ -151,8 +151,18 @@ async function cityRows(bench: Bench): Promise<Row[]> {
       bound: EXPECTED_LOCAL_HITS,
       note: '60 to 70 % expected',
     }),
-    { ...common, id: 'seeds.hits.distributed', value: distributed, note: '25 to 30 % expected, of what L1 leaves' },
-    { ...common, id: 'seeds.hits.peer', value: peer, note: '5 to 8 % expected, of what L1 and L2 leave' },
+    {
+      ...common,
+      id: 'seeds.hits.distributed',
+      value: distributed,
+      note: '25 to 30 % of all reads expected; fewer where L1 has more',
+    },
+    {
+      ...common,
+      id: 'seeds.hits.peer',
+      value: peer,
+      note: '5 to 8 % of all reads expected; fewer where L1 and L2 have more',
+    },
     boundedRow({
       ...common,
       id: 'seeds.hits.overall',
