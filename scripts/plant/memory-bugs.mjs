@@ -92,4 +92,28 @@ export const memoryBugs = [
     replace: 'return kept.kind === told.kind;',
     tests: [trust],
   },
+  {
+    id: 'origin-wraps',
+    what: 'the 257th node that writes to a page passes for the first',
+    file: 'src/memory/columns.ts',
+    find: 'place < 0 && this.#known.length === KNOWN_MAX',
+    replace: 'place < -1',
+    tests: ['src/memory/columns.test.ts'],
+  },
+  {
+    id: 'reading-wraps',
+    what: 'readings are kept with the lower 32 bits of their time',
+    file: 'src/memory/columns.ts',
+    find: 'ms: (high >>> 16) * TWO_32 + ',
+    replace: 'ms: ',
+    tests: ['src/memory/columns.test.ts'],
+  },
+  {
+    id: 'tags-outlive',
+    what: 'an entry without tags gets those of the one that was in its slot',
+    file: 'src/memory/entry-columns.ts',
+    find: 'tags.length === 0 ? NO_TAGS : tags;',
+    replace: 'tags.length === 0 ? this.#tags[at] : tags;',
+    tests: ['src/memory/memory-model.test.ts', 'src/memory/memory-tier.test.ts'],
+  },
 ];

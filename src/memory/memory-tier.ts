@@ -8,18 +8,16 @@ import { type LocalEntry, type LocalTier, NOT_HERE } from '../core/local.js';
 import { STORED, type WriteOutcome } from '../core/outcome.js';
 import { decodedBytes } from './decoded-size.js';
 import { filledOf } from './entry-columns.js';
-import { sizeOf } from './entry-size.js';
+import { ENTRY_OVERHEAD_BYTES, sizeOf } from './entry-size.js';
 import type { EvictionPolicy } from './eviction.js';
+import { KeyIndex } from './key-index.js';
 import { positiveLimit } from './limit.js';
 import { type KeptPayload, keepPayload, payloadOf } from './payload.js';
 import type { SlotRows } from './slot-rows.js';
-import { COPIED, FREE, NO_STAMP, NOTHING, type Page, READ_ONCE, SHARED, Slots, UNREAD } from './slots.js';
+import { COPIED, FREE, isDecoded, NO_STAMP, NOTHING, type Page, READ_ONCE, SHARED, Slots, UNREAD } from './slots.js';
 
 /** Up to this share of the budget every value that comes as an object stays one. */
 const PLENTY_SHARE = 0.25;
-
-/** A policy counts weights in 32 bits. */
-const WEIGHT_MAX = 2 ** 32 - 1;
 
 /** How many slots each put looks at for entries that nobody asks for any more. */
 const SWEEP_SLOTS = 4;
@@ -43,7 +41,7 @@ export interface MemoryTierParts {
 }
 
 /**
- * The level in this process's memory. A Map finds the slot of a key; what is known of it lies in arrays at the slot's
+ * The level in this process's memory. An index finds the slot of a key; what is known of it lies in arrays at the slot's
  * number. A hit compares a few numbers there: until when the copy is trusted and fresh, and under which state of the
  * world (floors, doubts) it was last checked; then it hands out the value.
  *
@@ -64,8 +62,10 @@ export class MemoryTier implements LocalTier {
   readonly #entryWeight: number;
   readonly #trustedUntilMs: Float64Array;
   readonly #holdMaxMs: number;
+  /** Whether what is here is trusted for as long as it lives: nobody else writes. */
+  readonly #trustsAll: boolean;
   readonly #slots: Slots;
-  #index = new Map<string, number>();
+  readonly #index: KeyIndex;
   #bytes = 0;
   #doubts = 0;
   /** How many doubts had been raised, itself included, when a partition was doubted last. */
@@ -86,7 +86,9 @@ export class MemoryTier implements LocalTier {
     this.#entryWeight = Math.ceil(this.#maxBytes / this.#maxEntries);
     this.#trustedUntilMs = parts.leases.untilMs;
     this.#holdMaxMs = parts.holdMaxMs ?? Number.POSITIVE_INFINITY;
+    this.#trustsAll = !parts.leases.end && this.#holdMaxMs === Number.POSITIVE_INFINITY;
     this.#slots = new Slots(this.#maxEntries);
+    this.#index = new KeyIndex(Math.min(this.#maxEntries, this.#maxBytes / ENTRY_OVERHEAD_BYTES));
   }
 
   get sizeBytes(): number {
@@ -105,7 +107,7 @@ export class MemoryTier implements LocalTier {
     const nowMs = this.#hitMs();
     const { rows } = page;
     let value = page.values[at];
-    if (!this.#isTrusted(rows, at, nowMs)) return NOT_HERE;
+    if (!this.#trustsAll && !this.#isTrusted(rows, at, nowMs)) return NOT_HERE;
     if (nowMs >= rows.freshUntilMs(at) || rows.stamp(at) !== this.#stamp()) {
       value = this.#readChecked(slot, page, at, nowMs);
       if (value === NOT_HERE) return NOT_HERE;
@@ -181,7 +183,7 @@ export class MemoryTier implements LocalTier {
   }
 
   dropAll(): void {
-    this.#index = new Map();
+    this.#index.clear();
     this.#slots.clear();
     this.#eviction.clear();
     this.#bytes = 0;
@@ -361,9 +363,9 @@ export class MemoryTier implements LocalTier {
     return slot;
   }
 
-  /** What an entry takes of both limits: its bytes, and its share of the budget as one of so many. */
+  /** What an entry takes of both limits, in 32 bits: its bytes, and its share of the budget as one of so many. */
   #weightOf(sizeBytes: number): number {
-    return Math.min(sizeBytes + this.#entryWeight, WEIGHT_MAX);
+    return Math.min(sizeBytes + this.#entryWeight, 2 ** 32 - 1);
   }
 
   #remove(slot: number): void {
@@ -394,5 +396,3 @@ export class MemoryTier implements LocalTier {
     return this.#clock.wallMs() - nowMs;
   }
 }
-
-const isDecoded = (content: number) => content === SHARED || content === NOTHING;
