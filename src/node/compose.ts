@@ -29,6 +29,7 @@ import { type Discovery, dnsDiscovery, type NodeRegistry, registryDiscovery } fr
 import { createPeers, type Peers } from '../peer/peers.js';
 import { Bulkhead } from '../policy/bulkhead.js';
 import { guardTier, sliceTier } from '../policy/guard.js';
+import { HedgeSet } from '../policy/hedge-set.js';
 import { createRedis, type Redis } from '../redis/redis.js';
 import { type CacheConfig, type ResolvedConfig, resolveConfig } from './config.js';
 import { type Health, LevelWatch } from './level-watch.js';
@@ -103,6 +104,11 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
             onMistake,
             registry: redis?.registry,
             onRefused: (reason) => recorder?.error('peer', `refused-${reason}`),
+            hedge: new HedgeSet({
+              onHedged: (waitedMs) => recorder?.duration('hedge', waitedMs),
+              onWon: (tookMs) => recorder?.duration('hedge:won', tookMs),
+              onRefused: () => recorder?.error('peer', 'hedge-refused'),
+            }),
           });
   } catch (thrown) {
     await redis?.close();
@@ -255,9 +261,10 @@ async function openPeers(
     readonly onMistake: MistakeListener;
     readonly registry: NodeRegistry | undefined;
     readonly onRefused: (reason: string) => void;
+    readonly hedge: HedgeSet;
   },
 ): Promise<Peers & { readonly guarded: Tier }> {
-  const { clock, origin, hlc, floors, watch, onMistake, registry, onRefused } = parts;
+  const { clock, origin, hlc, floors, watch, onMistake, registry, onRefused, hedge } = parts;
   const peers = await createPeers({
     listen: config.listen,
     ...(config.advertise !== undefined && { advertise: config.advertise }),
@@ -276,6 +283,7 @@ async function openPeers(
     hlc,
     floors,
     guard: watch.guard('peer', 'peer', config.timeout),
+    hedge,
     onRefused,
     onError: (error) => {
       watch.tell('peer', error);

@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { entry, versionAt } from '../../test/peer/entries.js';
 import { VirtualClock } from '../../test/virtual-clock.js';
 import type { Call } from '../core/call.js';
-import { type Entry, NO_TAGS } from '../core/entry.js';
 import { encodeEntry } from '../core/entry-format.js';
 import { CacheError } from '../core/errors.js';
 import { MISS, type Outcome, STORED, type WriteOutcome } from '../core/outcome.js';
-import type { Version } from '../core/version.js';
 import { ENTRY_BYTES_MAX } from './limits.js';
 import type { Member } from './member.js';
+import type { PeerHedge } from './owner-reads.js';
 import { type PeerGuard, PeerTier } from './peer-tier.js';
 import { SlabPeerStore } from './slab-store.js';
 import type { PeerRead, PeerTransport } from './transport.js';
@@ -21,6 +21,8 @@ const broken = new CacheError('level-failed', 'broken');
 const FAILED: { kind: 'failed'; error: Error } = { kind: 'failed', error: broken };
 const BUSY: { kind: 'skipped'; why: 'overloaded' } = { kind: 'skipped', why: 'overloaded' };
 type Never = 'never';
+
+const PATIENT: PeerHedge = { delayMs: () => 1e9, grant: () => 0, won() {}, note() {}, forget() {} };
 
 let clock: VirtualClock;
 let store: SlabPeerStore;
@@ -36,6 +38,10 @@ let writes: Map<string, WriteOutcome | Never>;
 let asked: string[];
 let sent: WireWrite[];
 let guard: PeerGuard;
+/** Waits for the first owner for ever, if there is one. */
+let hedge: PeerHedge | undefined;
+/** Who held the key before, and still does. */
+let previous: readonly Member[];
 
 beforeEach(() => {
   clock = new VirtualClock();
@@ -48,6 +54,8 @@ beforeEach(() => {
   writes = new Map();
   asked = [];
   sent = [];
+  hedge = undefined;
+  previous = [];
   guard = { run: (_address, _call, work) => work(), heard() {}, forget() {} };
 });
 
@@ -70,6 +78,7 @@ function tier(): PeerTier {
     clock,
     store,
     guard,
+    ...(hedge !== undefined && { hedge }),
     transport: transport as PeerTransport,
     owners: {
       self,
@@ -77,7 +86,7 @@ function tier(): PeerTier {
         return owners.map(({ id }) => id).join();
       },
       ownersOf: () => owners,
-      holdersOf: () => owners,
+      holdersOf: () => [...owners, ...previous],
       isSuspect: (id) => suspects.has(id),
       isDoubted: () => doubted,
       learned: async () => {
@@ -89,25 +98,6 @@ function tier(): PeerTier {
 
 function call(waitMs = 1_000): Call {
   return { deadlineAtMs: clock.monotonicMs() + waitMs, signal: undefined, reason: 'read' };
-}
-
-function versionAt(atMs: number): Version {
-  return { eventTimeMs: atMs, hlc: { ms: atMs, counter: 0 }, origin: 1 };
-}
-
-function entry(text: string, atMs = 5): Entry {
-  return {
-    kind: 'value',
-    payload: new TextEncoder().encode(text),
-    version: versionAt(atMs),
-    fillStart: { ms: atMs, counter: 0 },
-    fence: { ms: 0, counter: 0 },
-    createdAtMs: 1_700_000_000_000,
-    freshUntilMs: 1_800_000_000_000,
-    staleWhileRevalidateMs: 0,
-    staleIfErrorMs: 0,
-    tags: NO_TAGS,
-  };
 }
 
 function found(text: string): Outcome {
@@ -153,6 +143,25 @@ describe('a read of the peer level', () => {
       });
     }
   }
+
+  it('asks the first owner alone where there are hedges, and the other for what that lacks', async () => {
+    hedge = PATIENT;
+    reads.set(one.address, found('of one')).set(two.address, found('of two'));
+    expect(await read()).toBe('of one');
+    reads.set(one.address, MISS);
+    expect(await read()).toBe('of two');
+    expect(asked).toEqual(['read one:1 k', 'read one:1 k', 'read two:1 k']);
+  });
+
+  it('asks all at once, hedges or not, what is doubted here, and while there are holders besides the owners', async () => {
+    hedge = PATIENT;
+    [owners, previous] = [[one], [two]];
+    reads.set(one.address, 'never').set(two.address, found('of two'));
+    expect(await read()).toBe('of two');
+    [owners, previous, doubted] = [[self, one, two], [], true];
+    store.write('k', encodeEntry(entry('own')), 'set');
+    expect(await read()).toBe('of two');
+  });
 
   it('asks both owners at once, and takes the first that has it without waiting for the other', async () => {
     reads.set(one.address, 'never').set(two.address, found('of two'));

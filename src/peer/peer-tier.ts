@@ -8,6 +8,7 @@ import type { Tier, Write } from '../core/tier.js';
 import { newerVersion } from '../core/version.js';
 import { ENTRY_BYTES_MAX } from './limits.js';
 import type { Member } from './member.js';
+import { OwnerReads, type PeerHedge, type Question } from './owner-reads.js';
 import type { PeerStore } from './peer-store.js';
 import type { PeerRead, PeerTransport } from './transport.js';
 import type { WireWrite } from './wire.js';
@@ -51,6 +52,8 @@ export interface PeerTierParts {
   readonly store: PeerStore;
   readonly transport: PeerTransport;
   readonly guard: PeerGuard;
+  /** Left out: all who hold a key are asked at once. */
+  readonly hedge?: PeerHedge;
 }
 
 /** The places, in the question of a caller, of what one member is asked. */
@@ -59,8 +62,8 @@ type Shares = Map<Member, number[]>;
 /**
  * The third level: the memory of all nodes of the city.
  *
- * Read: the own store first, when this node is an owner. What it does not have is asked of the other owners at once,
- * those that are suspect left out, and the first that has it is the answer. A miss means that an owner said so and
+ * Read: the own store first, when this node is an owner. What it does not have is asked of the other owners, those that
+ * are suspect left out, one after the other as `OwnerReads` says, and the first that has it is the answer. A miss means that an owner said so and
  * none had it; what no owner could answer has failed, and what there was nobody to ask for is skipped (`no-owner`).
  *
  * What a node has of a bucket that it was given a moment ago, or of which it may have missed writes, is doubted: it is
@@ -87,11 +90,11 @@ export class PeerTier implements Tier {
     const refused = this.#refusal(call);
     if (refused !== undefined) return keys.map(() => refused);
     const answers = keys.map(() => new ReadAnswer());
-    const shares: Shares = new Map();
+    const questions: Question[] = [];
     keys.forEach((key, place) => {
-      this.#readHere(key, place, answers[place] as ReadAnswer, shares);
+      this.#readHere(key, answers[place] as ReadAnswer, questions);
     });
-    if (shares.size > 0) await this.#readThere(keys, answers, shares, call);
+    if (questions.length > 0) await this.#readThere(questions, call);
     return answers.map((answer) => answer.outcome);
   }
 
@@ -157,47 +160,33 @@ export class PeerTier implements Tier {
     return remainingMs(this.#parts.clock, call) <= 0 ? { kind: 'skipped', why: 'no-time' } : undefined;
   }
 
-  /** What the own store has of a key; if that is not enough, whom to ask for it is added to `shares`. */
-  #readHere(key: string, place: number, answer: ReadAnswer, shares: Shares): void {
-    const { owners, store } = this.#parts;
+  /** What the own store has of a key; if that is not enough, whom to ask for it is added to `questions`. */
+  #readHere(key: string, answer: ReadAnswer, questions: Question[]): void {
+    const { owners, store, hedge } = this.#parts;
     const all = owners.holdersOf(key);
+    let isDoubted = false;
     if (all.includes(owners.self)) {
       const bytes = store.read(key);
-      const isDoubted = owners.isDoubted(key);
+      isDoubted = owners.isDoubted(key);
       if (bytes === undefined) answer.take(MISS);
       else answer.take({ kind: isDoubted ? 'doubted' : 'found', entry: decodeEntry(bytes) });
       if (answer.isFound) return;
     }
+    const others: Member[] = [];
     for (const owner of all) {
       if (owner === owners.self) continue;
       if (owners.isSuspect(owner.id)) answer.isPartial = true;
-      else addTo(shares, owner, place);
+      else others.push(owner);
     }
+    // New owners have little yet: with them, most keys would take two questions one after the other.
+    const isChanging = isDoubted || all.length > owners.ownersOf(key).length;
+    if (others.length > 0) questions.push({ key, answer, others, atOnce: hedge === undefined || isChanging });
   }
 
-  /** Asks all at once, and waits until every key is found or all who hold it have answered. */
-  #readThere(keys: readonly string[], answers: readonly ReadAnswer[], shares: Shares, call: Call): Promise<void> {
-    const waiting: number[] = new Array(keys.length).fill(0);
-    for (const places of shares.values()) for (const place of places) waiting[place] = (waiting[place] ?? 0) + 1;
-    let open = waiting.filter((count) => count > 0).length;
-    return new Promise((resolve) => {
-      const take = (place: number, outcome: PeerRead) => {
-        if (waiting[place] === 0) return;
-        const answer = answers[place] as ReadAnswer;
-        answer.take(outcome);
-        waiting[place] = answer.isFound ? 0 : (waiting[place] as number) - 1;
-        if (waiting[place] === 0) open -= 1;
-      };
-      for (const [owner, places] of shares) {
-        const wanted = places.map((place) => keys[place] as string);
-        void this.#readFrom(owner, wanted, call).then((outcomes) => {
-          places.forEach((place, i) => {
-            take(place, outcomes[i] as PeerRead);
-          });
-          if (open === 0) resolve();
-        });
-      }
-    });
+  #readThere(questions: readonly Question[], call: Call): Promise<void> {
+    const { clock, hedge = NO_HEDGE } = this.#parts;
+    const ask = (member: Member, keys: readonly string[], sliced: Call) => this.#readFrom(member, keys, sliced);
+    return new OwnerReads({ clock, hedge, ask }, questions, call).run();
   }
 
   #readFrom({ address }: Member, keys: readonly string[], call: Call): Promise<readonly PeerRead[]> {
@@ -236,6 +225,9 @@ export class PeerTier implements Tier {
     }
   }
 }
+
+/** Never asked: everybody is asked at once. */
+const NO_HEDGE: PeerHedge = { delayMs: () => 0, grant: () => 0, won() {}, note() {}, forget() {} };
 
 type Unanswered =
   | { readonly kind: 'failed'; readonly error: Error }

@@ -16,6 +16,7 @@ import { isThere, type Member, type MemberInfo } from './member.js';
 import { MembershipDriver } from './membership-driver.js';
 import type { MembershipChange } from './membership-events.js';
 import { MEMBERSHIP_PROFILES, type MembershipProfile, type ProfileName } from './membership-profile.js';
+import type { PeerHedge } from './owner-reads.js';
 import { formatAddress, isPeerAddress, parseAddress } from './peer-address.js';
 import { PeerCluster } from './peer-cluster.js';
 import { type KnownFloors, PeerFeed } from './peer-feed.js';
@@ -62,6 +63,8 @@ export interface PeersOptions {
   readonly floors: KnownFloors;
   /** Left out: nothing protects the calls of one peer but their deadlines. */
   readonly guard?: PeerGuard;
+  /** Left out: all who hold a key are asked for it at once. */
+  readonly hedge?: PeerHedge;
   readonly onMembership?: (change: MembershipChange) => void;
   /** Told of each request, answer or connection that is refused: why, as one of some thirty words. */
   readonly onRefused?: (reason: string) => void;
@@ -168,6 +171,7 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     onGone: (peer) => {
       transport.forget(peer);
       guard.forget(peer);
+      options.hedge?.forget(peer);
       feed.forget(peer);
       driver.forget(peer);
     },
@@ -221,7 +225,15 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     isDoubted: (key) => cluster.isDoubted(key),
     learned: (call) => driver.learned(call),
   };
-  const tier = new PeerTier({ clock, owners, store: desk.store, transport, guard });
+  const { hedge } = options;
+  const tier = new PeerTier({
+    clock,
+    owners,
+    store: desk.store,
+    transport,
+    guard,
+    ...(hedge !== undefined && { hedge }),
+  });
   const driver: MembershipDriver = new MembershipDriver({
     clock,
     cluster,
