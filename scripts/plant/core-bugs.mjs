@@ -93,7 +93,7 @@ export const coreBugs = [
   {
     id: 'copy-outlives-delete',
     what: 'a copy whose delete a level below tells of stays in memory, and stands in when that level is out',
-    file: 'src/core/reader.ts',
+    file: 'src/core/fills.ts',
     find: "if (tombstone !== undefined && local.find(flight.key) !== undefined) local.put(flight.key, tombstone, 'set');",
     replace: '',
     tests: [doubt],
@@ -101,7 +101,7 @@ export const coreBugs = [
   {
     id: 'refused-fill-kept',
     what: 'a fill that a level refused stays in memory',
-    file: 'src/core/reader.ts',
+    file: 'src/core/fills.ts',
     find: "if (outcomes[i]?.kind === 'superseded') local.drop(key);",
     replace: '',
     tests: [races],
@@ -219,8 +219,8 @@ export const coreBugs = [
     id: 'fill-without-uncertainty',
     what: 'a fill is dated by the clock of its node, which may be ahead',
     file: 'src/core/hlc.ts',
-    find: 'ms: Math.floor(this.#clock.wallMs() - this.#clock.uncertaintyMs()) - 1,',
-    replace: 'ms: Math.floor(this.#clock.wallMs()) - 1,',
+    find: 'ms: Math.floor(wallMs - this.#clock.uncertaintyMs()) - 1,',
+    replace: 'ms: Math.floor(wallMs) - 1,',
     tests: ['src/core/hlc.test.ts'],
   },
   {

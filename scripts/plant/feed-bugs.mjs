@@ -31,7 +31,7 @@ export const feedBugs = [
   {
     id: 'stamped-after-read',
     what: 'what a flight brings is kept though a write came by since it began',
-    file: 'src/core/reader.ts',
+    file: 'src/core/fills.ts',
     find: '!flight.armed || ',
     replace: '',
     tests: [races],

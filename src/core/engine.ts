@@ -326,7 +326,11 @@ export class Engine implements Cache {
       this.#parts.tally.miss();
       return undefined;
     }
-    const answer = await this.#readBelow(key, this.#begin([key], options, 'readMs'));
+    const call = this.#begin([key], options, 'readMs');
+    const startedMs = this.#parts.clock.monotonicMs();
+    const answer = await this.#reader.readOne(key, call);
+    this.#countOne(answer);
+    this.#parts.tally.duration('get', this.#parts.clock.monotonicMs() - startedMs);
     const value = this.#reader.valueOf(key, answer);
     return value === UNREADABLE ? undefined : value;
   }
@@ -364,14 +368,17 @@ export class Engine implements Cache {
     });
   }
 
+  #countOne({ level, stale }: Answer): void {
+    const { tally } = this.#parts;
+    if (level === undefined) tally.miss();
+    else if (level === 'source') tally.loaded();
+    else tally.hit(level);
+    if (stale) tally.staleServed += 1;
+  }
+
   #count(answers: readonly Answer[], startedMs: number): void {
     const { tally, clock } = this.#parts;
-    for (const { level, stale } of answers) {
-      if (level === undefined) tally.miss();
-      else if (level === 'source') tally.loaded();
-      else tally.hit(level);
-      if (stale) tally.staleServed += 1;
-    }
+    for (const answer of answers) this.#countOne(answer);
     tally.duration('get', clock.monotonicMs() - startedMs);
   }
 }

@@ -54,9 +54,12 @@ export class HybridClock {
     this.#clock = clock;
   }
 
-  /** A reading later than every one given out or received before. */
-  next(): Hlc {
-    return this.#advance(Math.floor(this.#clock.wallMs()));
+  /**
+   * A reading later than every one given out or received before.
+   * @param wallMs what the clock says, for who has asked it just now
+   */
+  next(wallMs = this.#clock.wallMs()): Hlc {
+    return this.#advance(Math.floor(wallMs));
   }
 
   /** A reading for a fence or a floor: later than everything that was issued or asked for anywhere before now. */
@@ -69,9 +72,10 @@ export class HybridClock {
    * A reading for the beginning of a fill or a set: earlier than every fence and set that is issued anywhere from now
    * on, and later than the fences known here. For both to hold, wait `untilPastMs` before the source is asked.
    * @param patienceMs how long the caller would wait; a fence that is further ahead is not passed
+   * @param wallMs what the clock says, for who has asked it just now
    */
-  early(patienceMs = Number.POSITIVE_INFINITY): Hlc {
-    const early = { ms: Math.floor(this.#clock.wallMs() - this.#clock.uncertaintyMs()) - 1, counter: 0 };
+  early(patienceMs = Number.POSITIVE_INFINITY, wallMs = this.#clock.wallMs()): Hlc {
+    const early = { ms: Math.floor(wallMs - this.#clock.uncertaintyMs()) - 1, counter: 0 };
     if (compareHlc(early, this.#fence) > 0) return early;
     const after = nextReading(this.#fence);
     return this.untilPastMs(after) > patienceMs ? early : after;

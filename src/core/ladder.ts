@@ -52,6 +52,15 @@ export interface LadderParts {
   follow(fence: Hlc): void;
 }
 
+/** What reads of the levels are counted as; put together for each read they would have to be hashed for each. */
+const READ_OF: Readonly<Record<Level, string>> = {
+  local: 'get:local',
+  distributed: 'get:distributed',
+  peer: 'get:peer',
+  sister: 'get:sister',
+  source: 'get:source',
+};
+
 /** Where one key stands while the rungs are asked. */
 interface Climb {
   readonly key: string;
@@ -104,12 +113,12 @@ export async function climb(
     if (open.length === 0) continue;
     const startedMs = parts.monotonicMs();
     const outcomes = await rung.read(
-      open.map((one) => one.key),
+      open.length === keys.length ? keys : open.map((one) => one.key),
       call,
       servesAny(open, parts),
       doubtedOf(open, parts),
     );
-    parts.recorder.duration(`get:${rung.level}`, parts.monotonicMs() - startedMs);
+    parts.recorder.duration(READ_OF[rung.level], parts.monotonicMs() - startedMs);
     for (let i = 0; i < open.length; i++) {
       const one = open[i] as Climb;
       const missedBefore = one.missed.length;

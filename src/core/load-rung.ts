@@ -1,3 +1,4 @@
+import type { LoadCall } from './cache.js';
 import { type Call, deadlineError, remainingMs, sliceCall, waitWithin } from './call.js';
 import type { Clock } from './clock.js';
 import { CacheError, toError } from './errors.js';
@@ -147,11 +148,11 @@ export class LoadRung implements Rung {
   /** What the source said, as entries; or the error that it, or the wait for it, ended in. */
   async #load(keys: readonly string[], call: Call, fillNow: boolean): Promise<Map<string, Outcome> | Error> {
     const { clock, gate, tally, fill } = this.#parts;
-    const stop = new AbortController();
+    const stop = new LateSignal();
     const cancel = clock.schedule(remainingMs(clock, call), () => stop.abort(deadlineError('the source')));
     const stopRenewing = this.#keepRenewing(keys, call);
     try {
-      const work = gate.run(call, () => this.#ask(keys, stop.signal, call));
+      const work = gate.run(call, () => this.#ask(keys, stop, call));
       const outcomes = await waitWithin(clock, call, 'the source', work);
       const unfilled = keys.filter((key) => outcomes.get(key)?.kind !== 'found');
       if (unfilled.length > 0) this.release(unfilled);
@@ -169,14 +170,14 @@ export class LoadRung implements Rung {
   }
 
   /** Asks the source, and remembers if it fails: how long the others had to wait for a place is not its fault. */
-  async #ask(keys: readonly string[], signal: AbortSignal, call: Call): Promise<Map<string, Outcome>> {
+  async #ask(keys: readonly string[], stop: LateSignal, call: Call): Promise<Map<string, Outcome>> {
     const { clock, hlc, failures, tally } = this.#parts;
     // Before the source is asked: whatever is written or deleted from here on is later.
     const fillStart = hlc.early(FENCE_PATIENCE_MS);
     await this.#pass(fillStart, call);
     tally.loads += 1;
     const startedMs = clock.monotonicMs();
-    const asked = (async () => this.#loader.load(keys, { signal, remainingMs: remainingMs(clock, call) }))();
+    const asked = (async () => this.#loader.load(keys, loadCall(stop, remainingMs(clock, call))))();
     try {
       const values = await waitWithin(clock, call, 'the source', asked);
       if (!(values instanceof Map)) {
@@ -215,6 +216,35 @@ export class LoadRung implements Rung {
     again();
     return () => cancel();
   }
+}
+
+/** A signal that is made when somebody wants it: making one takes longer than the rest of a load, and few loaders look. */
+class LateSignal {
+  #controller: AbortController | undefined;
+  #reason: Error | undefined;
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: Error): void {
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+  }
+}
+
+/** Its own properties: whoever copies the object with its properties has the signal too. */
+function loadCall(stop: LateSignal, leftMs: number): LoadCall {
+  return {
+    get signal() {
+      return stop.signal;
+    },
+    remainingMs: leftMs,
+  };
 }
 
 function isOccupied(answer: LeaseAnswer | undefined): boolean {

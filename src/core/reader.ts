@@ -5,6 +5,7 @@ import type { Clock } from './clock.js';
 import type { Codec } from './codec.js';
 import type { Emitter } from './emitter.js';
 import { CacheError, toError } from './errors.js';
+import { Fills } from './fills.js';
 import type { Floors } from './floors.js';
 import type { HybridClock } from './hlc.js';
 import { type Answer, climb, type Held, type LadderParts } from './ladder.js';
@@ -16,10 +17,10 @@ import { LoadedEntries } from './loaded-entries.js';
 import type { Loader } from './loader.js';
 import { type LocalTier, NOT_HERE } from './local.js';
 import { readNearest, writeNearest } from './nearest-tier.js';
-import type { Level, WriteOutcome } from './outcome.js';
+import type { Level } from './outcome.js';
 import { type Flight, SingleFlight } from './single-flight.js';
 import type { Tally } from './tally.js';
-import type { Rung, Tier, Write } from './tier.js';
+import type { Rung, Tier } from './tier.js';
 
 /** How long an operation may take when the caller does not say, in ms. */
 export interface Deadlines {
@@ -50,9 +51,6 @@ export interface ReaderParts {
   readonly deadlines: Deadlines;
 }
 
-/** Most writes that go on behind readers' backs at a time; beyond it a rung is left without the fill. */
-const FILLS_MAX = 256;
-
 /** Told apart from every value: the bytes of an entry could not be decoded. */
 export const UNREADABLE: unique symbol = Symbol('unreadable');
 
@@ -75,10 +73,11 @@ export class Reader {
   readonly #parts: ReaderParts;
   readonly #ladder: LadderParts;
   readonly #background = new Background();
-  #fills = 0;
+  readonly #fills: Fills;
 
   constructor(parts: ReaderParts) {
     this.#parts = parts;
+    this.#fills = new Fills(parts, this.#background);
     const { clock, floors, tally } = parts;
     this.#ladder = {
       floors,
@@ -130,19 +129,12 @@ export class Reader {
   }
 
   /** As `read`, for one key, as most reads are. */
-  async readOne(key: string, call: Call): Promise<Answer> {
-    if (this.flights.find(key, false) === undefined) {
-      const { deadlineAtMs } = call;
+  readOne(key: string, call: Call): Promise<Answer> {
+    if (call.signal === undefined && this.flights.find(key, false) === undefined) {
       const flightCall = this.#flightCall(call, false);
-      const flight = this.flights.begin(key, false, flightCall.deadlineAtMs);
-      const flying = this.#fly([flight], this.#parts.tiers, undefined, flightCall);
-      if (call.signal === undefined && flightCall.deadlineAtMs <= deadlineAtMs) {
-        await flying;
-        return flight.value ?? NOTHING;
-      }
+      if (flightCall.deadlineAtMs <= call.deadlineAtMs) return this.#flyOne(key, flightCall);
     }
-    const [answer] = await this.read([key], call);
-    return answer as Answer;
+    return this.read([key], call).then(([answer]) => answer as Answer);
   }
 
   async #ended(flights: readonly Flight<Answer>[], own: Promise<void> | undefined): Promise<void> {
@@ -270,16 +262,47 @@ export class Reader {
     const keys = flights.map((flight) => flight.key);
     try {
       const answers = await climb(keys, rungs, refresh ? holdNothing : this.#heldOf, call, this.#ladder);
-      for (const flight of flights) this.flights.end(flight);
-      this.#keep(flights, answers, rungs, source);
-      for (let i = 0; i < flights.length; i++) (flights[i] as Flight<Answer>).resolve(answers[i] as Answer);
+      this.#land(flights, answers, rungs, source);
     } catch (thrown) {
-      for (const flight of flights) {
-        this.flights.end(flight);
-        flight.reject(toError(thrown));
-      }
+      this.#fail(flights, toError(thrown));
     }
     this.#background.end();
+  }
+
+  /** As `#fly`, of one that asks no source, by who has begun it: a promise less. */
+  async #flyOne(key: string, call: Call): Promise<Answer> {
+    const { tiers } = this.#parts;
+    const flights = [this.flights.begin(key, false, call.deadlineAtMs)];
+    this.#background.begin();
+    try {
+      const answers = await climb([key], tiers, this.#heldOf, call, this.#ladder);
+      this.#land(flights, answers, tiers, undefined);
+      return answers[0] as Answer;
+    } catch (thrown) {
+      const error = toError(thrown);
+      this.#fail(flights, error);
+      throw error;
+    } finally {
+      this.#background.end();
+    }
+  }
+
+  #land(
+    flights: readonly Flight<Answer>[],
+    answers: readonly Answer[],
+    rungs: readonly Rung[],
+    source: LoadRung | undefined,
+  ): void {
+    for (const flight of flights) this.flights.end(flight);
+    this.#fills.keep(flights, answers, rungs, source);
+    for (let i = 0; i < flights.length; i++) (flights[i] as Flight<Answer>).resolve(answers[i] as Answer);
+  }
+
+  #fail(flights: readonly Flight<Answer>[], error: Error): void {
+    for (const flight of flights) {
+      this.flights.end(flight);
+      flight.reject(error);
+    }
   }
 
   readonly #heldOf = (key: string): Held | undefined => {
@@ -297,65 +320,6 @@ export class Reader {
       },
     };
   };
-
-  /** Gives the answers to this process and to the tiers that missed, unless a write came by in the meantime. */
-  #keep(
-    flights: readonly Flight<Answer>[],
-    answers: readonly Answer[],
-    rungs: readonly Rung[],
-    source: LoadRung | undefined,
-  ): void {
-    const { local, floors, tiers } = this.#parts;
-    const fills = new Map<Tier, Write[]>();
-    flights.forEach((flight, i) => {
-      const { entry, level, stale, same, missed, tombstone } = answers[i] as Answer;
-      // A copy whose delete was not heard of may not stand in either, and what is loaded need not be newer than it.
-      if (tombstone !== undefined && local.find(flight.key) !== undefined) local.put(flight.key, tombstone, 'set');
-      // Of something newer than what is stale the feed has told already, or never will: a copy of this in our memory
-      // would be vouched for wrongly.
-      if (entry === undefined || level === 'local' || stale) return;
-      if (!flight.armed || !floors.passes(flight.key, entry)) {
-        if (level === 'source') source?.release([flight.key]);
-        return;
-      }
-      if (same) {
-        local.confirm(flight.key, entry);
-        return;
-      }
-      local.put(flight.key, entry, 'fill');
-      const write: Write = { key: flight.key, entry, mode: 'fill' };
-      for (const tier of tiers) {
-        // Those behind it have it from whoever gave it to this one.
-        if (tier.level === level) break;
-        if (!missed.includes(tier) && rungs.includes(tier)) continue;
-        const writes = fills.get(tier) ?? [];
-        writes.push(write);
-        fills.set(tier, writes);
-      }
-    });
-    for (const [tier, writes] of fills) this.#fill(tier, writes);
-  }
-
-  #fill(tier: Tier, writes: readonly Write[]): void {
-    const { clock, deadlines, local, tally } = this.#parts;
-    if (this.#fills >= FILLS_MAX) {
-      tally.error(tier.level, 'fill-dropped');
-      return;
-    }
-    const call: Call = { deadlineAtMs: clock.monotonicMs() + deadlines.writeMs, signal: undefined, reason: 'write' };
-    this.#fills += 1;
-    const done = tier.write(writes, call).then((outcomes: readonly WriteOutcome[]) => {
-      writes.forEach(({ key }, i) => {
-        // The tier knows of something newer, or of a delete: our copy must not outlive that knowledge.
-        if (outcomes[i]?.kind === 'superseded') local.drop(key);
-      });
-    });
-    this.#background.track(
-      done.finally(() => {
-        this.#fills -= 1;
-      }),
-    );
-  }
 
   #revalidate(keys: readonly string[], source: LoadRung): void {
     const { clock, deadlines, events } = this.#parts;

@@ -104,10 +104,8 @@ export class SingleFlight<T> {
 
   /** The key was written or deleted. */
   disarm(key: string): void {
-    for (const flights of [this.#flights, this.#refreshes]) {
-      flights.get(key)?.disarm();
-      flights.delete(key);
-    }
+    disarmIn(this.#flights, key);
+    disarmIn(this.#refreshes, key);
   }
 
   /** The keys for which `concerns` says so (all, when left out) can no longer be trusted. */
@@ -120,6 +118,13 @@ export class SingleFlight<T> {
       }
     }
   }
+}
+
+function disarmIn<T>(flights: Map<string, Flight<T>>, key: string): void {
+  const flight = flights.get(key);
+  if (flight === undefined) return;
+  flight.disarm();
+  flights.delete(key);
 }
 
 /**

@@ -95,9 +95,9 @@ export class Writer {
       time === undefined || typeof time === 'string'
         ? undefined
         : this.#eventTimeMs(time, wallMs, given === undefined ? 'eventTime' : 'version');
-    const issued = hlc.next();
+    const issued = hlc.next(wallMs);
     const version = fixed ?? { eventTimeMs: event ?? issued.ms, hlc: issued, origin: this.#parts.origin };
-    const order = { version, fillStart: hlc.early() };
+    const order = { version, fillStart: hlc.early(Number.POSITIVE_INFINITY, wallMs) };
     return newEntry('value', payload, order, lifetime, wallMs);
   }
 
