@@ -34,18 +34,21 @@ const OVERWEIGHT = 8;
 /** What is provided for at once: such arrays take no memory before they are written to, and need not be copied. */
 const BEGUN_SLOTS_MAX = 1 << 20;
 
-/** A row per slot, side by side since they are used together: previous, next, when it was moved, hash of the key. */
-const ROW = 4;
+/** A row per slot, side by side since they are used together: previous, next, hash of the key. */
+const ROW = 3;
 const NEXT = 1;
-const MOVED = 2;
-const HASH = 3;
+const HASH = 2;
 
-/** A state per slot: frequency in the low bits, then the list, then a mark for the caller. */
+/**
+ * A state per slot, all that nearly every hit looks at: frequency in the low bits, then the list, then a mark for the
+ * caller, then when it was moved. That counts up to 16 million moves and begins anew: who was not moved for so long may
+ * pass for one of the latest, at one hit in a thousand.
+ */
 const LIST_SHIFT = 4;
 const LIST_MASK = 3;
 const MARKED = 64;
-const HALVED_FREQUENCIES = 0x0707_0707;
-const ALL_BUT_FREQUENCIES = 0xf0f0_f0f0;
+const MOVED_SHIFT = 8;
+const MOVED_MASK = 0xff_ffff;
 
 /**
  * W-TinyLFU with the parameters given (Einziger, Eytan, Friedman, Manes, "Adaptive Software Cache Management",
@@ -67,7 +70,7 @@ export class WindowTinyLfu implements EvictionPolicy {
   #chance: number;
   #rows: Int32Array;
   #weights: Uint32Array;
-  #states: Uint8Array;
+  #states: Uint32Array;
   /** First and last of each list, -1 for none. First is the least recently used. */
   readonly #first = new Int32Array(LISTS).fill(-1);
   readonly #last = new Int32Array(LISTS).fill(-1);
@@ -90,7 +93,7 @@ export class WindowTinyLfu implements EvictionPolicy {
     const begun = Math.min(slots, BEGUN_SLOTS_MAX);
     this.#rows = new Int32Array(begun * ROW);
     this.#weights = new Uint32Array(begun);
-    this.#states = new Uint8Array(roundUp(begun));
+    this.#states = new Uint32Array(begun);
     this.#sketch = new FrequencySketch(slots);
   }
 
@@ -146,7 +149,7 @@ export class WindowTinyLfu implements EvictionPolicy {
     this.#count();
     const list = (state >> LIST_SHIFT) & LIST_MASK;
     // Nearly all hits end here: what is asked for often is among the latest of its list.
-    const age = (this.#moves - (this.#rows[slot * ROW + MOVED] as number)) | 0;
+    const age = (this.#moves - (state >>> MOVED_SHIFT)) & MOVED_MASK;
     if (list === PROBATION) this.#protect(slot);
     else if (age * LATEST_SHARE >= (this.#counts[list] as number)) {
       this.#unlink(slot, list);
@@ -277,10 +280,9 @@ export class WindowTinyLfu implements EvictionPolicy {
     if (this.#uses <= this.#entries * USES_PER_AGE) return;
     this.#uses = 0;
     this.#sketch.age();
-    const words = new Uint32Array(this.#states.buffer, 0, roundUp(this.#end) / 4);
-    for (let i = 0; i < words.length; i++) {
-      const word = words[i] as number;
-      words[i] = ((word >>> 1) & HALVED_FREQUENCIES) | (word & ALL_BUT_FREQUENCIES);
+    for (let slot = 0; slot < this.#end; slot++) {
+      const state = this.#states[slot] as number;
+      this.#states[slot] = ((state & FREQUENCY_MAX) >>> 1) | (state & ~FREQUENCY_MAX);
     }
   }
 
@@ -298,14 +300,14 @@ export class WindowTinyLfu implements EvictionPolicy {
     const last = this.#last[list] as number;
     rows[row] = last;
     rows[row + NEXT] = -1;
-    rows[row + MOVED] = this.#moves = (this.#moves + 1) | 0;
     if (last < 0) this.#first[list] = slot;
     else rows[last * ROW + NEXT] = slot;
     this.#last[list] = slot;
     this.#counts[list] = (this.#counts[list] as number) + 1;
     this.#listWeights[list] = (this.#listWeights[list] as number) + (this.#weights[slot] as number);
-    const state = this.#states[slot] as number;
-    this.#states[slot] = (state & ~(LIST_MASK << LIST_SHIFT)) | (list << LIST_SHIFT);
+    this.#moves = (this.#moves + 1) & MOVED_MASK;
+    const kept = (this.#states[slot] as number) & (FREQUENCY_MAX | MARKED);
+    this.#states[slot] = kept | (list << LIST_SHIFT) | (this.#moves << MOVED_SHIFT);
   }
 
   #unlink(slot: number, list: number): void {
@@ -338,13 +340,8 @@ export class WindowTinyLfu implements EvictionPolicy {
     const weights = new Uint32Array(slots);
     weights.set(this.#weights);
     this.#weights = weights;
-    const states = new Uint8Array(roundUp(slots));
+    const states = new Uint32Array(slots);
     states.set(this.#states);
     this.#states = states;
   }
-}
-
-/** States are halved four at a time. */
-function roundUp(slots: number): number {
-  return (slots + 3) & ~3;
 }
