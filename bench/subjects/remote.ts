@@ -24,6 +24,8 @@ export interface RemoteSettings {
 type Opening = (settings: RemoteSettings) => Promise<RemoteSubject>;
 
 const TTL_MS = 3_600_000;
+/** Of a command of `@redis/client`. */
+const UNTIMED = { timeout: 0 } as const;
 
 function checkLocation(got: unknown, vehicle: number): void {
   if ((got as BenchLocation | undefined)?.odometerKm !== vehicle) throw new Error(`vehicle ${vehicle} is not there`);
@@ -118,12 +120,15 @@ const nodeRedis =
     };
   };
 
-/** The limit: raw text on the primary's own client, the slot of each key known beforehand. */
+/**
+ * The limit: raw text on the primary's own client, the slot of each key known beforehand. A client of a node takes
+ * no options over from the cluster's: with none of its own each command would have a timer.
+ */
 const nodeRedisDirect: Opening = async (settings) => {
   const { createCluster } = await import('@redis/client');
   const { nameOf, textOf, checkText } = prepare(settings);
   const rootNodes = settings.nodes.map((address) => ({ url: `redis://${address}` }));
-  const client = createCluster({ rootNodes, commandOptions: { timeout: 0 } });
+  const client = createCluster({ rootNodes });
   client.on('error', () => {});
   await client.connect();
   const slots = Array.from({ length: settings.keys }, (_, vehicle) => slotOf(nameOf(vehicle)));
@@ -133,13 +138,14 @@ const nodeRedisDirect: Opening = async (settings) => {
     if (connection === undefined || connection instanceof Promise) throw new Error('a primary is not connected');
     return connection;
   };
+  const send = (vehicle: number, args: readonly string[]) => connectionOf(vehicle).sendCommand(args, UNTIMED);
   const px = String(TTL_MS);
   const set = async (vehicle: number): Promise<void> => {
-    const said: unknown = await connectionOf(vehicle).sendCommand(['SET', nameOf(vehicle), textOf(vehicle), 'PX', px]);
+    const said: unknown = await send(vehicle, ['SET', nameOf(vehicle), textOf(vehicle), 'PX', px]);
     if (said !== 'OK') throw new Error(`a write says ${said}`);
   };
   const get = async (vehicle: number): Promise<void> =>
-    checkText(await connectionOf(vehicle).sendCommand(['GET', nameOf(vehicle)]), vehicle);
+    checkText(await send(vehicle, ['GET', nameOf(vehicle)]), vehicle);
   return {
     fill: async (vehicles) => void (await Promise.all(vehicles.map(set))),
     get,

@@ -80,23 +80,22 @@ export function decodeEntry(bytes: Uint8Array): Entry {
   const version = { eventTimeMs: wideAt(bytes, 0), hlc: hlcAt(bytes, 12), origin: wideAt(bytes, 28) };
   const fillStart = hlcAt(bytes, VERSION_HEX);
   const fence = hlcAt(bytes, VERSION_HEX + HLC_HEX);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const format = bytes[ENTRY_ORDER_BYTES];
   if (format !== ENTRY_FORMAT) throw corrupt(`format ${format} is not known here; this node writes ${ENTRY_FORMAT}`);
   const kind = KINDS[bytes[ENTRY_ORDER_BYTES + 1] as number];
   if (kind === undefined) throw corrupt('the kind is not known');
   const timesAt = ENTRY_HEAD_BYTES;
-  const { tags, end } = decodeTags(bytes, view, timesAt + 32);
+  const { tags, end } = decodeTags(bytes, timesAt + 32);
   return makeEntry(
     kind,
     end === bytes.length ? NO_PAYLOAD : bytes.subarray(end),
     version,
     fillStart,
     fence,
-    view.getFloat64(timesAt),
-    view.getFloat64(timesAt + 8),
-    view.getFloat64(timesAt + 16),
-    view.getFloat64(timesAt + 24),
+    floatAt(bytes, timesAt),
+    floatAt(bytes, timesAt + 8),
+    floatAt(bytes, timesAt + 16),
+    floatAt(bytes, timesAt + 24),
     tags,
   );
 }
@@ -110,14 +109,23 @@ export function decodeFence(bytes: Uint8Array): Pick<Entry, 'kind' | 'fillStart'
   };
 }
 
-function decodeTags(bytes: Uint8Array, view: DataView, start: number): { tags: readonly string[]; end: number } {
+/** A `DataView` for every entry that is read would be a third of what reading its fixed part costs. */
+const floatBytes = new Uint8Array(8);
+const floatView = new DataView(floatBytes.buffer);
+
+function floatAt(bytes: Uint8Array, at: number): number {
+  for (let i = 0; i < 8; i++) floatBytes[i] = bytes[at + i] as number;
+  return floatView.getFloat64(0);
+}
+
+function decodeTags(bytes: Uint8Array, start: number): { tags: readonly string[]; end: number } {
   const count = bytes[start] as number;
   let at = start + 1;
   if (count === 0) return { tags: NO_TAGS, end: at };
   const tags: string[] = [];
   for (let i = 0; i < count; i++) {
     if (at + 2 > bytes.length) throw corrupt('it ends within its tags');
-    const length = view.getUint16(at);
+    const length = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
     at += 2;
     if (at + length > bytes.length) throw corrupt('it ends within its tags');
     tags.push(textAt(bytes, at, at + length));

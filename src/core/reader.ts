@@ -51,6 +51,9 @@ export interface ReaderParts {
   readonly deadlines: Deadlines;
 }
 
+/** Between the beginning of a call and that of its flight. */
+const DATED_WITHIN_MS = 1;
+
 /** Told apart from every value: the bytes of an entry could not be decoded. */
 export const UNREADABLE: unique symbol = Symbol('unreadable');
 
@@ -118,8 +121,8 @@ export class Reader {
     const { flights, own } = this.#join(keys, undefined, call);
     try {
       const all = this.#ended(flights, own);
-      if (!isBounded(flights, call)) await waitWithin(this.#parts.clock, call, `the read of ${named(keys)}`, all);
-      else await all;
+      const isBounded = flights.every((flight) => flight.endsWithin(call));
+      await (isBounded ? all : waitWithin(this.#parts.clock, call, `the read of ${named(keys)}`, all));
     } catch (thrown) {
       const error = toError(thrown);
       if (!(error instanceof CacheError) || error.code !== 'deadline') throw error;
@@ -130,7 +133,9 @@ export class Reader {
 
   /** As `read`, for one key, as most reads are. */
   readOne(key: string, call: Call): Promise<Answer> {
-    if (call.signal === undefined && this.flights.find(key, false) === undefined) {
+    const joined = this.flights.find(key, false);
+    if (joined?.endsWithin(call)) return joined.result;
+    if (call.signal === undefined && joined === undefined) {
       const flightCall = this.#flightCall(call, false);
       if (flightCall.deadlineAtMs <= call.deadlineAtMs) return this.#flyOne(key, flightCall);
     }
@@ -233,8 +238,10 @@ export class Reader {
   /** A flight outlives the caller who began it: others may wait for it, and what it brings is worth keeping. */
   #flightCall(call: Call, loads: boolean): Call {
     const { clock, deadlines } = this.#parts;
-    const ownMs = clock.monotonicMs() + (loads ? deadlines.loadMs : deadlines.readMs);
-    return { deadlineAtMs: Math.max(call.deadlineAtMs, ownMs), signal: undefined, reason: call.reason };
+    const ownAtMs = clock.monotonicMs() + (loads ? deadlines.loadMs : deadlines.readMs);
+    // A call with the usual deadline was dated a moment ago: with the same one, it needs no wait of its own.
+    const isUsual = ownAtMs - call.deadlineAtMs <= DATED_WITHIN_MS;
+    return { deadlineAtMs: isUsual ? call.deadlineAtMs : ownAtMs, signal: undefined, reason: call.reason };
   }
 
   #refresh(keys: readonly string[], source: LoadRung, call: Call): Flight<Answer>[] {
@@ -345,11 +352,6 @@ interface Joined {
   readonly flights: readonly Flight<Answer>[];
   /** Resolves when those that were begun just now have ended; undefined when all were under way. */
   readonly own: Promise<void> | undefined;
-}
-
-/** Whether all end within the call by themselves, as the rungs do. What is loaded may outlast whoever waits for it. */
-function isBounded(flights: readonly Flight<Answer>[], { deadlineAtMs, signal }: Call): boolean {
-  return signal === undefined && flights.every((flight) => !flight.loads && flight.deadlineAtMs <= deadlineAtMs);
 }
 
 function holdNothing(): undefined {

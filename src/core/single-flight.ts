@@ -1,3 +1,5 @@
+import type { Call } from './call.js';
+
 /**
  * One read of one key under way. Its result, or its failure, is shared by all who wait for it.
  *
@@ -44,6 +46,11 @@ export class Flight<T> {
   reject(error: Error): void {
     this.#ended = { error };
     this.#settle();
+  }
+
+  /** Whether it ends within the call by itself, as the rungs do. What is loaded may outlast whoever waits for it. */
+  endsWithin({ deadlineAtMs, signal }: Call): boolean {
+    return signal === undefined && !this.loads && this.deadlineAtMs <= deadlineAtMs;
   }
 
   /** Whether what it brings may be kept. */

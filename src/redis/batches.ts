@@ -1,4 +1,4 @@
-import { partitionOf } from '../core/key.js';
+import { PARTITIONS, partitionOf } from '../core/key.js';
 import type { KeyLayout, PartitionKeys } from './key-layout.js';
 
 /** The keys of one request: their places among all that were asked for. */
@@ -15,15 +15,15 @@ export const SCRIPT_KEYS_MAX = 128;
  * @param anywhere slots do not matter: as few batches as possible
  */
 export function batchByPartition(layout: KeyLayout, keys: readonly string[], size: number, anywhere = false): Batch[] {
-  const open = new Map<number, Batch>();
+  const open = new Array<Batch | undefined>(PARTITIONS);
   const batches: Batch[] = [];
-  for (const [at, key] of keys.entries()) {
-    const partition = partitionOf(key);
+  for (let at = 0; at < keys.length; at++) {
+    const partition = partitionOf(keys[at] as string);
     const place = anywhere ? 0 : partition;
-    let batch = open.get(place);
+    let batch = open[place];
     if (batch === undefined || batch.at.length === size) {
       batch = { partition: layout.partitions[partition] as PartitionKeys, at: [] };
-      open.set(place, batch);
+      open[place] = batch;
       batches.push(batch);
     }
     batch.at.push(at);

@@ -2,7 +2,11 @@ import { type Call, waitWithin } from '../core/call.js';
 import type { Chance } from '../core/chance.js';
 import type { Cancel, Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
-import { type RedisAccess, type RedisArgument, RedisLink } from './redis-link.js';
+import { RedisLink } from './redis-link.js';
+import type { ReplyTaker } from './reply-ring.js';
+import type { RedisAccess } from './resp-connection.js';
+import type { RedisArgument } from './resp-encoder.js';
+import { type Reply, RespError } from './resp-parser.js';
 import { SLOTS, type SlotRange, SlotTable } from './slot-table.js';
 import { parseClusterSlots, parseRedirect } from './topology.js';
 
@@ -93,14 +97,18 @@ export class RedisConnections {
    * longer than that for an answer is the caller's part.
    * Rejects with the error of the server, or with a `CacheError` `level-failed` when there is nobody to ask.
    */
-  send(slot: number, args: readonly RedisArgument[], call: Call): Promise<unknown> {
+  send(slot: number, args: readonly RedisArgument[], call: Call): Promise<Reply> {
+    return new Promise((resolve, reject) => this.ask(slot, args, call, { take: resolve, fail: reject }));
+  }
+
+  /** As `send`, without a promise. */
+  ask(slot: number, args: readonly RedisArgument[], call: Call, taker: ReplyTaker): void {
     const link = this.#linkOf(slot);
-    if (this.#closed) return Promise.reject(new CacheError('closed', 'the connections to Redis are closed'));
-    if (link === undefined) {
+    if (this.#closed) taker.fail(new CacheError('closed', 'the connections to Redis are closed'));
+    else if (link === undefined) {
       this.refreshSoon();
-      return Promise.reject(new CacheError('level-failed', `no Redis node is known to serve slot ${slot}`));
-    }
-    return link.send(args).catch((error: unknown) => this.#recover(slot, args, call, link, toError(error), 1));
+      taker.fail(new CacheError('level-failed', `no Redis node is known to serve slot ${slot}`));
+    } else link.ask(args, new Routed(taker, slot, args, call, link, this.#recoverFirst));
   }
 
   /** Somebody answered for a slot that it belongs to another node. */
@@ -127,6 +135,9 @@ export class RedisConnections {
     return owner === undefined ? undefined : this.#links.get(owner);
   }
 
+  readonly #recoverFirst: Recover = (slot, args, call, asked, error) =>
+    this.#recover(slot, args, call, asked, error, 1);
+
   async #recover(
     slot: number,
     args: readonly RedisArgument[],
@@ -134,7 +145,7 @@ export class RedisConnections {
     asked: RedisLink,
     error: Error,
     attempt: number,
-  ): Promise<unknown> {
+  ): Promise<Reply> {
     const redirect = parseRedirect(error.message, asked.address);
     const tryAgain = error.message.startsWith('TRYAGAIN');
     if (redirect === undefined && !tryAgain) {
@@ -267,6 +278,55 @@ export class RedisConnections {
     });
     this.#links.set(address, link);
     return link;
+  }
+}
+
+type Recover = (
+  slot: number,
+  args: readonly RedisArgument[],
+  call: Call,
+  asked: RedisLink,
+  error: Error,
+) => Promise<Reply>;
+
+/** Lets an error of the server be followed to where it points. Every command has one: it is kept small. */
+class Routed implements ReplyTaker {
+  readonly #taker: ReplyTaker;
+  readonly #slot: number;
+  readonly #args: readonly RedisArgument[];
+  readonly #call: Call;
+  readonly #asked: RedisLink;
+  readonly #recover: Recover;
+
+  constructor(
+    taker: ReplyTaker,
+    slot: number,
+    args: readonly RedisArgument[],
+    call: Call,
+    asked: RedisLink,
+    recover: Recover,
+  ) {
+    this.#taker = taker;
+    this.#slot = slot;
+    this.#args = args;
+    this.#call = call;
+    this.#asked = asked;
+    this.#recover = recover;
+  }
+
+  take(reply: Reply): void {
+    this.#taker.take(reply);
+  }
+
+  fail(error: Error): void {
+    if (!(error instanceof RespError)) {
+      this.#taker.fail(error);
+      return;
+    }
+    this.#recover(this.#slot, this.#args, this.#call, this.#asked, error).then(
+      (reply) => this.#taker.take(reply),
+      (thrown: unknown) => this.#taker.fail(toError(thrown)),
+    );
   }
 }
 

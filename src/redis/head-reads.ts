@@ -5,7 +5,7 @@ import { MISS, type Outcome } from '../core/outcome.js';
 import type { HeldCopies, HeldCopy } from '../core/tier.js';
 import type { RedisConnections } from './connections.js';
 import type { KeyLayout, PartitionKeys } from './key-layout.js';
-import type { Answer, Question, ShardCalls } from './shard-calls.js';
+import type { Answer, Asking, ShardCalls } from './shard-calls.js';
 
 export interface HeadReadsOptions {
   readonly connections: RedisConnections;
@@ -55,7 +55,7 @@ export class HeadReads {
   /** Leaves out of `outcomes` what is there, but is not what is held. */
   async #confirm(copies: ReadonlyMap<string, HeldCopy>, call: Call, outcomes: Map<string, Outcome>): Promise<void> {
     const { calls, connections, layout } = this.#options;
-    const questions = [...copies.keys()].map((key): Question<unknown> => {
+    const questions = [...copies.keys()].map((key): Asking<unknown> => {
       const { slot, entryPrefix } = layout.partitions[partitionOf(key)] as PartitionKeys;
       const args = ['GETRANGE', entryPrefix + key, '0', String(ENTRY_HEAD_BYTES - 1)];
       return { slot, ask: () => connections.send(slot, args, call) };

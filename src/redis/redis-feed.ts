@@ -10,7 +10,7 @@ import { decodeVersion } from '../core/version.js';
 import type { RedisConnections } from './connections.js';
 import { parseFloor, RAISE, raiseArguments } from './floor-script.js';
 import type { KeyLayout } from './key-layout.js';
-import type { RedisAccess } from './redis-link.js';
+import type { RedisAccess } from './resp-connection.js';
 import { makeRunId, runScript } from './script-run.js';
 import type { ServerInfo } from './server-info.js';
 import type { ShardCalls } from './shard-calls.js';

@@ -1,20 +1,11 @@
-import type { ConnectionOptions } from 'node:tls';
-import { RESP_TYPES, RedisClient } from '@redis/client';
 import { waitWithin } from '../core/call.js';
 import type { Chance } from '../core/chance.js';
 import type { Cancel, Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
-import { parseAddress } from './address.js';
-
-/** How to be let in. */
-export interface RedisAccess {
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-  /** True for TLS as Node does it by default, or its settings (`ca`, `cert`, `key`, `servername`, ...). */
-  readonly tls?: boolean | ConnectionOptions | undefined;
-}
-
-export type RedisArgument = string | Buffer;
+import type { ReplyTaker } from './reply-ring.js';
+import { type RedisAccess, RespConnection } from './resp-connection.js';
+import type { RedisArgument } from './resp-encoder.js';
+import type { Reply } from './resp-parser.js';
 
 /** What a link asks its server at regular intervals, to know that it still answers. */
 export interface Heartbeat {
@@ -35,9 +26,7 @@ export interface RedisLinkOptions {
   onLost(link: RedisLink, error: Error): void;
 }
 
-/** The library gives up an attempt to reach the port. */
-const CONNECT_BOUND_MS = 1_000;
-/** We give up an attempt: a frozen server's kernel accepts the connection, but nobody ever says hello. */
+/** From the attempt to reach the port on: a frozen server's kernel accepts the connection, but nobody ever says hello. */
 const HELLO_BOUND_MS = 1_500;
 /** A server that does not answer a heartbeat for so long is taken for frozen or cut off. */
 const SILENCE_BOUND_MS = 1_000;
@@ -46,36 +35,6 @@ const SECOND_LOOK_MS = 50;
 const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 1_000;
 const CLOSE_BOUND_MS = 1_000;
-/** Commands that wait for an answer on one connection; what comes on top is refused at once. */
-const IN_FLIGHT_MAX = 16_384;
-
-/** Bulk replies as Buffers, maps as arrays of key, value, key, value. */
-const PLAIN_REPLIES = { [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.MAP]: Array };
-
-/**
- * Not `createClient`: that builds a class of all four hundred commands anew whenever the options differ from the last
- * ones, as every address does. Ten milliseconds each and as much of garbage, at the moment when all connections are lost.
- */
-const makeClient = RedisClient.factory({ RESP: 3 });
-
-function openClient(address: string, access: RedisAccess) {
-  const { host, port } = parseAddress(address);
-  const { tls } = access;
-  const socket = { host, port, connectTimeout: CONNECT_BOUND_MS, reconnectStrategy: false as const };
-  return makeClient({
-    socket: tls === undefined || tls === false ? socket : { ...socket, ...(tls === true ? {} : tls), tls: true },
-    ...(access.username === undefined ? {} : { username: access.username }),
-    ...(access.password === undefined ? {} : { password: access.password }),
-    // A timeout of the library costs half the throughput and does not cover the answer; each call has its deadline.
-    commandOptions: { timeout: 0, typeMapping: PLAIN_REPLIES },
-    commandsQueueMaxLength: IN_FLIGHT_MAX,
-    disableOfflineQueue: true,
-    disableClientInfo: true,
-    maintNotifications: 'disabled',
-  });
-}
-
-type Client = ReturnType<typeof openClient>;
 
 interface Attempt {
   readonly done: Promise<void>;
@@ -98,17 +57,15 @@ function startAttempt(): Attempt {
 /**
  * One connection to one server, made again whenever it is lost.
  *
- * The library's own reconnecting, `pingInterval` and `socketTimeout` stay off: the timeout counts from the last byte
- * in *either* direction, so a frozen server is never noticed while we keep sending to it. The heartbeat here counts
- * answers. A client that failed is thrown away with all it had in flight, and calls fail at once until the next one
- * is ready.
+ * A server that takes what it is sent and answers nothing is given up: the heartbeat counts answers, and not bytes. A
+ * connection that failed is thrown away with all it had in flight, and calls fail at once until the next one is ready.
  */
 export class RedisLink {
   readonly address: string;
   /** As errors call it. */
   readonly name: string;
   readonly #options: RedisLinkOptions;
-  #client: Client | undefined;
+  #connection: RespConnection | undefined;
   #ready = false;
   #closed = false;
   #failures = 0;
@@ -131,25 +88,32 @@ export class RedisLink {
     return this.#attempt.done;
   }
 
-  /** Sends a command, behind those sent before. Rejects with what the server or the library says; has no deadline. */
-  send(args: readonly RedisArgument[]): Promise<unknown> {
-    if (!this.#ready || this.#client === undefined) return Promise.reject(this.#notConnected());
-    return this.#client.sendCommand(args);
+  /** Sends a command, behind those sent before. Rejects with what the server says; has no deadline. */
+  send(args: readonly RedisArgument[]): Promise<Reply> {
+    return new Promise((resolve, reject) => this.ask(args, { take: resolve, fail: reject }));
+  }
+
+  /** As `send`, without a promise. */
+  ask(args: readonly RedisArgument[], taker: ReplyTaker): void {
+    if (this.#ready && this.#connection !== undefined) this.#connection.ask(args, taker);
+    else taker.fail(this.#notConnected());
   }
 
   /**
    * Listens to a shard channel until the connection is lost, or the server no longer serves the slot. Nothing here
-   * ends it: the library does not reliably notice that the server did, and would not ask again for a channel that it
-   * believes to have. A channel that comes back to a link needs a new connection.
+   * ends it: a channel that comes back to a link needs a new connection.
    */
-  subscribe(channel: string, onMessage: (message: Buffer) => void): Promise<void> {
-    if (!this.#ready || this.#client === undefined) return Promise.reject(this.#notConnected());
-    return this.#client.sSubscribe(channel, onMessage, true);
+  subscribe(channel: string, onMessage: (message: Buffer) => void): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const taker = { take: resolve, fail: reject };
+      if (this.#ready && this.#connection !== undefined) this.#connection.subscribe(channel, onMessage, taker);
+      else taker.fail(this.#notConnected());
+    });
   }
 
   /** Gives up this connection, for a reason found outside, and makes another. */
   reset(error: Error): void {
-    if (this.#client !== undefined) this.#lose(this.#client, error);
+    this.#connection?.destroy(error);
   }
 
   /** Lets what is in flight end, within a second, and closes. */
@@ -158,53 +122,50 @@ export class RedisLink {
     this.#closed = true;
     this.#cancelTimer();
     this.#attempt.fail(this.#notConnected());
-    const client = this.#client;
-    if (client === undefined) return;
     if (this.#ready) {
       const { clock } = this.#options;
       const call = { deadlineAtMs: clock.monotonicMs() + CLOSE_BOUND_MS, signal: undefined, reason: 'write' } as const;
-      // What does not end in time is cut off below.
-      await waitWithin(clock, call, `closing ${this.name}`, client.close()).catch(() => {});
+      // When this is answered, so is what was asked before. What does not end in time is cut off below.
+      await waitWithin(clock, call, `closing ${this.name}`, this.send(['PING'])).catch(() => {});
     }
     this.#ready = false;
-    this.#client = undefined;
-    client.destroy();
+    this.#connection?.destroy(this.#notConnected());
+    this.#connection = undefined;
   }
 
   #connect(): void {
-    const client = openClient(this.address, this.#options.access);
-    this.#client = client;
     if (this.#failures > 0) this.#attempt = startAttempt();
-    client.on('error', (thrown: unknown) => this.#lose(client, toError(thrown)));
-    // The library cannot cancel an attempt that is under way: one that we gave up is ended when it succeeds.
-    client.on('connect', () => {
-      if (client !== this.#client) client.destroy();
-    });
     this.#cancelTimer = this.#options.clock.schedule(HELLO_BOUND_MS, () => {
-      this.#lose(client, new CacheError('level-failed', `${this.name} did not say hello within ${HELLO_BOUND_MS} ms`));
+      this.reset(new CacheError('level-failed', `${this.name} did not say hello within ${HELLO_BOUND_MS} ms`));
     });
-    client.connect().then(
-      () => this.#become(client),
-      (thrown: unknown) => this.#lose(client, toError(thrown)),
-    );
+    try {
+      this.#connection = new RespConnection({
+        address: this.address,
+        access: this.#options.access,
+        onReady: () => this.#become(),
+        onLost: (error) => this.#lose(error),
+      });
+    } catch (thrown) {
+      // Settings of TLS that Node does not take.
+      this.#lose(toError(thrown));
+    }
   }
 
-  #become(client: Client): void {
-    if (client !== this.#client || this.#closed) return;
+  #become(): void {
+    if (this.#closed) return;
     this.#cancelTimer();
     this.#ready = true;
     this.#failures = 0;
     this.#attempt.succeed();
-    this.#scheduleHeartbeat(client);
+    this.#scheduleHeartbeat();
     this.#options.onReady(this);
   }
 
-  #lose(client: Client, error: Error): void {
-    if (client !== this.#client || this.#closed) return;
+  #lose(error: Error): void {
+    if (this.#closed) return;
     this.#cancelTimer();
-    this.#client = undefined;
+    this.#connection = undefined;
     this.#ready = false;
-    client.destroy();
     this.#attempt.fail(error);
     const { clock, chance } = this.#options;
     const pauseMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(this.#failures, 10));
@@ -213,20 +174,21 @@ export class RedisLink {
     this.#options.onLost(this, error);
   }
 
-  #scheduleHeartbeat(client: Client): void {
+  #scheduleHeartbeat(): void {
     const { clock, heartbeat } = this.#options;
+    const connection = this.#connection;
     const giveUp = (): void => {
       const why = `${this.name} did not answer for ${SILENCE_BOUND_MS} ms: it is frozen, overloaded or cut off`;
-      this.#lose(client, new CacheError('level-failed', why));
+      connection?.destroy(new CacheError('level-failed', why));
     };
     this.#cancelTimer = clock.schedule(heartbeat.everyMs, () => {
       this.#cancelTimer = clock.schedule(SILENCE_BOUND_MS, () => {
         this.#cancelTimer = clock.schedule(SECOND_LOOK_MS, giveUp);
       });
       const answered = (): void => {
-        if (client !== this.#client || this.#closed) return;
+        if (connection !== this.#connection || this.#closed) return;
         this.#cancelTimer();
-        this.#scheduleHeartbeat(client);
+        this.#scheduleHeartbeat();
       };
       heartbeat.ask(this).then(answered, answered);
     });

@@ -1,42 +1,26 @@
 import type { Call } from '../core/call.js';
-import type { Chance } from '../core/chance.js';
-import type { Clock } from '../core/clock.js';
-import { deadAtMs, freshness, TOMBSTONE_MS } from '../core/entry.js';
-import { decodeEntry, encodeEntry } from '../core/entry-format.js';
-import { CacheError, toError } from '../core/errors.js';
 import { partitionOf } from '../core/key.js';
-import { MISS, type Outcome, STORED, type WriteOutcome } from '../core/outcome.js';
+import type { Outcome, WriteOutcome } from '../core/outcome.js';
 import type { HeldCopies, Serves, Tier, Write } from '../core/tier.js';
-import { decodeVersion, isEncodedVersion } from '../core/version.js';
-import { type Batch, batchByPartition, SCRIPT_KEYS_MAX } from './batches.js';
-import type { RedisConnections } from './connections.js';
+import { batchByPartition, SCRIPT_KEYS_MAX } from './batches.js';
+import { EntryQuestions, type EntryQuestionsOptions } from './entry-questions.js';
 import { HeadReads } from './head-reads.js';
 import type { KeyLayout, PartitionKeys } from './key-layout.js';
-import type { RedisArgument } from './redis-link.js';
-import { makeRunId, runScript } from './script-run.js';
-import { WRITE } from './scripts.js';
-import type { Answer, Question, ShardCalls } from './shard-calls.js';
+import type { ShardCalls } from './shard-calls.js';
+import { TurnQuestions } from './turn-questions.js';
 
-export interface RedisTierOptions {
-  readonly connections: RedisConnections;
+export interface RedisTierOptions extends EntryQuestionsOptions {
   readonly calls: ShardCalls;
   readonly layout: KeyLayout;
-  readonly clock: Clock;
-  readonly chance: Chance;
   /** False as long as nobody knows what may not be served; then reads are skipped. */
   mayRead(): boolean;
   /** Whether Redis may have lost what it had acknowledged of a partition. */
   mayLack(partition: number): boolean;
-  /** How many deletes may be kept of a partition. */
-  gravesMax(): number;
   close(): Promise<void>;
 }
 
 /** Keys of one MGET; a reply is one piece of work for the server. */
 const READ_KEYS_MAX = 512;
-
-/** What the script replies for a write that is older than deletes of which nothing else is kept. */
-const BELOW_GRAVE_FLOOR = '-';
 
 const NOT_READY: Outcome = Object.freeze({ kind: 'skipped', why: 'not-ready' });
 
@@ -45,10 +29,14 @@ export class RedisTier implements Tier {
   readonly level = 'distributed';
   readonly #options: RedisTierOptions;
   readonly #heads: HeadReads;
+  readonly #questions: EntryQuestions;
+  readonly #turn: TurnQuestions;
 
   constructor(options: RedisTierOptions) {
     this.#options = options;
     this.#heads = new HeadReads({ ...options, readWhole: (keys, call) => this.#readWhole(keys, call) });
+    this.#questions = new EntryQuestions(options);
+    this.#turn = new TurnQuestions(options.connections, options.calls);
   }
 
   read(keys: readonly string[], call: Call, _serves?: Serves, held?: HeldCopies): Promise<readonly Outcome[]> {
@@ -61,42 +49,48 @@ export class RedisTier implements Tier {
     return outcomes.map((outcome, at) => this.#judged(outcome, partitionOf(keys[at] as string)));
   }
 
-  async #readWhole(keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
-    const { calls, clock, connections, layout } = this.#options;
+  #readWhole(keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
+    const { calls, connections, layout } = this.#options;
     const [only] = keys;
-    if (keys.length === 1 && only !== undefined) {
-      const partition = partitionOf(only);
-      const { slot, entryPrefix } = layout.partitions[partition] as PartitionKeys;
-      const answer = await calls.askOne(slot, call, () => this.#get(slot, entryPrefix + only, call));
-      if (answer.kind !== 'answered') return [answer];
-      return [this.#judged(toOutcome(answer.value, clock.wallMs()), partition)];
-    }
-    const batches = batchByPartition(layout, keys, READ_KEYS_MAX, !connections.isCluster);
-    const questions = batches.map(({ partition: { slot }, at }): Question<readonly unknown[]> => {
-      const some = at.map((one) => this.#entryKey(keys[one] as string));
-      return { slot, keys: some.length, ask: () => this.#getMany(slot, some, call) };
+    return new Promise((resolve) => {
+      if (keys.length === 1 && only !== undefined) {
+        const partition = partitionOf(only);
+        const { slot, entryPrefix } = layout.partitions[partition] as PartitionKeys;
+        const settle = ([outcome]: readonly Outcome[]) => resolve([this.#judged(outcome as Outcome, partition)]);
+        this.#turn.ask(this.#questions.read(slot, [entryPrefix + only], call, settle), call);
+        return;
+      }
+      const batches = batchByPartition(layout, keys, READ_KEYS_MAX, !connections.isCluster);
+      const gathering = new Gathering(keys.length, batches.length, resolve);
+      const questions = batches.map(({ partition: { slot }, at }) => {
+        const some = at.map((one) => this.#entryKey(keys[one] as string));
+        return this.#questions.read(slot, some, call, (outcomes) => {
+          const judge = (outcome: Outcome, nth: number) =>
+            this.#judged(outcome, partitionOf(keys[at[nth] as number] as string));
+          gathering.put(at, outcomes.map(judge));
+        });
+      });
+      calls.askEach(questions, call);
     });
-    const answers = await calls.askAll(questions, call);
-    const nowMs = clock.wallMs();
-    const outcomes = this.#inOrder(keys.length, batches, answers, (value) => toOutcome(value, nowMs));
-    return outcomes.map((outcome, at) => this.#judged(outcome, partitionOf(keys[at] as string)));
   }
 
-  async write(writes: readonly Write[], call: Call): Promise<readonly WriteOutcome[]> {
+  write(writes: readonly Write[], call: Call): Promise<readonly WriteOutcome[]> {
+    const { calls, layout } = this.#options;
     const [only] = writes;
-    if (writes.length === 1 && only !== undefined) {
-      const partition = this.#partitionOf(only.key);
-      const answer = await this.#options.calls.askOne(partition.slot, call, () => this.#put(partition, writes, call));
-      return [answer.kind === 'answered' ? toWriteOutcome(answer.value[0]) : answer];
-    }
-    const keys = writes.map(({ key }) => key);
-    const batches = batchByPartition(this.#options.layout, keys, SCRIPT_KEYS_MAX);
-    const questions = batches.map(({ partition, at }): Question<readonly unknown[]> => {
-      const some = at.map((one) => writes[one] as Write);
-      return { slot: partition.slot, keys: some.length, ask: () => this.#put(partition, some, call) };
+    return new Promise((resolve) => {
+      if (writes.length === 1 && only !== undefined) {
+        this.#turn.ask(this.#questions.write(this.#partitionOf(only.key), writes, call, resolve), call);
+        return;
+      }
+      const keys = writes.map(({ key }) => key);
+      const batches = batchByPartition(layout, keys, SCRIPT_KEYS_MAX);
+      const gathering = new Gathering(writes.length, batches.length, resolve);
+      const questions = batches.map(({ partition, at }) => {
+        const some = at.map((one) => writes[one] as Write);
+        return this.#questions.write(partition, some, call, (outcomes) => gathering.put(at, outcomes));
+      });
+      calls.askEach(questions, call);
     });
-    const answers = await this.#options.calls.askAll(questions, call);
-    return this.#inOrder(writes.length, batches, answers, toWriteOutcome);
   }
 
   close(): Promise<void> {
@@ -109,22 +103,6 @@ export class RedisTier implements Tier {
     return { ...outcome, unsure: true };
   }
 
-  #inOrder<T, O>(
-    length: number,
-    batches: readonly Batch[],
-    answers: readonly Answer<readonly T[]>[],
-    toResult: (value: T | undefined) => O,
-  ) {
-    const results = new Array<O | Exclude<Answer<never>, { kind: 'answered' }>>(length);
-    for (const [index, { at }] of batches.entries()) {
-      const answer = answers[index] as Answer<readonly T[]>;
-      for (const [nth, one] of at.entries()) {
-        results[one] = answer.kind === 'answered' ? toResult(answer.value[nth]) : answer;
-      }
-    }
-    return results;
-  }
-
   #partitionOf(key: string): PartitionKeys {
     return this.#options.layout.partitions[partitionOf(key)] as PartitionKeys;
   }
@@ -132,78 +110,24 @@ export class RedisTier implements Tier {
   #entryKey(key: string): string {
     return this.#partitionOf(key).entryPrefix + key;
   }
+}
 
-  #get(slot: number, entryKey: string, call: Call): Promise<unknown> {
-    return this.#options.connections.send(slot, ['GET', entryKey], call);
+/** What comes batch by batch, in the order in which it was asked for. One promise for all of it. */
+class Gathering<O> {
+  readonly #outcomes: O[];
+  readonly #resolve: (outcomes: readonly O[]) => void;
+  #missing: number;
+
+  constructor(length: number, batches: number, resolve: (outcomes: readonly O[]) => void) {
+    this.#outcomes = new Array<O>(length);
+    this.#missing = batches;
+    this.#resolve = resolve;
+    if (batches === 0) resolve([]);
   }
 
-  async #getMany(slot: number, entryKeys: readonly string[], call: Call): Promise<readonly unknown[]> {
-    try {
-      const reply = await this.#options.connections.send(slot, ['MGET', ...entryKeys], call);
-      return asArray(reply, entryKeys.length);
-    } catch (thrown) {
-      // The slot is on its way to another node and the keys are on either side; one by one they are found.
-      if (!isTryAgain(thrown)) throw thrown;
-      return Promise.all(entryKeys.map((key) => this.#get(slot, key, call)));
-    }
+  put(at: readonly number[], outcomes: readonly O[]): void {
+    for (let nth = 0; nth < at.length; nth++) this.#outcomes[at[nth] as number] = outcomes[nth] as O;
+    this.#missing -= 1;
+    if (this.#missing === 0) this.#resolve(this.#outcomes);
   }
-
-  async #put(partition: PartitionKeys, writes: readonly Write[], call: Call): Promise<readonly unknown[]> {
-    const { connections, clock, chance, gravesMax } = this.#options;
-    const { slot, sequenceKey, channel, entryPrefix, keyFrom, leasePrefix, gravesKey, graveTimesKey } = partition;
-    const nowMs = Math.floor(clock.wallMs());
-    const keys = [sequenceKey, ...writes.map(({ key }) => entryPrefix + key)];
-    const leaseKeys = writes.map(({ key }) => leasePrefix + key);
-    const graveUntil = Buffer.alloc(8);
-    graveUntil.writeDoubleBE(nowMs + TOMBSTONE_MS);
-    const values: RedisArgument[] = [channel, makeRunId(chance), String(keyFrom), String(nowMs)];
-    values.push(gravesKey, graveTimesKey, String(gravesMax()), graveUntil);
-    for (const { entry, mode } of writes) {
-      const lifeMs = Math.max(0, Math.ceil(deadAtMs(entry) - nowMs));
-      values.push(mode === 'fill' ? 'f' : 's', String(lifeMs), asBuffer(encodeEntry(entry)));
-    }
-    const run = (some: readonly string[]) => runScript(connections, call, slot, WRITE, some, values);
-    const reply = await run([...keys, ...leaseKeys]).catch((thrown: unknown) => {
-      // The slot is on its way to another node, and nobody touches several keys there unless all exist, which leases
-      // seldom do. A lease that is left alone runs out; what its holder fills is refused by the fence.
-      if (!isTryAgain(thrown)) throw thrown;
-      return run(keys);
-    });
-    return asArray(reply, writes.length);
-  }
-}
-
-/** What lies under a key, as an outcome: what cannot be read is a failure, not a miss that somebody would fill. */
-function toOutcome(stored: unknown, nowMs: number): Outcome {
-  if (stored === null || stored === undefined) return MISS;
-  try {
-    if (!(stored instanceof Buffer)) throw new CacheError('corrupt-entry', 'redis answered with something else');
-    // A copy: the reply is a piece of what came out of the socket, and would keep all of its 64 KiB alive. Out of the
-    // pool of Node, which costs a fifth of memory of its own; a piece of that keeps 8 KiB.
-    const entry = decodeEntry(Buffer.from(stored));
-    return freshness(entry, nowMs) === 'dead' ? MISS : { kind: 'found', entry };
-  } catch (thrown) {
-    return { kind: 'failed', error: toError(thrown) };
-  }
-}
-
-function toWriteOutcome(reply: unknown): WriteOutcome {
-  if (reply === 1) return STORED;
-  const kept = String(reply);
-  if (kept === BELOW_GRAVE_FLOOR) return { kind: 'superseded' };
-  if (isEncodedVersion(kept)) return { kind: 'superseded', by: decodeVersion(kept) };
-  return { kind: 'failed', error: new CacheError('level-failed', `redis answered a write with ${kept.slice(0, 100)}`) };
-}
-
-function asArray(reply: unknown, length: number): readonly unknown[] {
-  if (Array.isArray(reply) && reply.length === length) return reply;
-  throw new CacheError('level-failed', `redis answered ${length} keys with something else`);
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function isTryAgain(thrown: unknown): boolean {
-  return toError(thrown).message.startsWith('TRYAGAIN');
 }

@@ -10,8 +10,8 @@ import { RedisNodeRegistry } from './node-registry.js';
 import { Reclaim } from './reclaim.js';
 import { RedisFeed } from './redis-feed.js';
 import { RedisLeases } from './redis-leases.js';
-import type { RedisAccess } from './redis-link.js';
 import { RedisTier } from './redis-tier.js';
+import type { RedisAccess } from './resp-connection.js';
 import { ShardCalls } from './shard-calls.js';
 import { deadlinesOnly, type ShardGuard } from './shard-guard.js';
 

@@ -3,6 +3,8 @@ import type { Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
 import type { SkipReason } from '../core/outcome.js';
 import type { RedisConnections } from './connections.js';
+import type { ReplyTaker } from './reply-ring.js';
+import type { Reply } from './resp-parser.js';
 import type { ShardGuard } from './shard-guard.js';
 
 /** Why there is no answer; part of every outcome of a level. */
@@ -12,8 +14,18 @@ export type Unanswered =
 
 export type Answer<T> = { readonly kind: 'answered'; readonly value: T } | Unanswered;
 
-/** Something to ask the primary of a slot. */
-export interface Question<T> {
+/** Something to ask the primary of a slot, and who is told what came of it. */
+export interface Question {
+  readonly slot: number;
+  /** How many keys it is for. */
+  readonly keys: number;
+  ask(taker: ReplyTaker): void;
+  /** Called once, when the answer is there or is not waited for any more. */
+  settle(answer: Answer<Reply>): void;
+}
+
+/** A question whose answer is a promise. */
+export interface Asking<T> {
   readonly slot: number;
   /** How many keys it is for; 1 when left out. */
   readonly keys?: number;
@@ -38,57 +50,66 @@ export class ShardCalls {
     this.#guard = guard;
   }
 
-  /** Answers in the order of the questions. Never rejects. All questions of a shard leave in one write. */
-  async askAll<T>(questions: readonly Question<T>[], call: Call): Promise<Answer<T>[]> {
-    const byShard = new Map<string | undefined, number[]>();
-    for (const [at, { slot }] of questions.entries()) {
-      const shard = this.#connections.ownerOf(slot);
+  /** Settles every question, each as its answer comes. All questions of a shard leave in one write. */
+  askEach(questions: readonly Question[], call: Call): void {
+    const byShard = new Map<string | undefined, Question[]>();
+    for (const question of questions) {
+      const shard = this.#connections.ownerOf(question.slot);
       const together = byShard.get(shard);
-      if (together === undefined) byShard.set(shard, [at]);
-      else together.push(at);
+      if (together === undefined) byShard.set(shard, [question]);
+      else together.push(question);
     }
-    const answers: Answer<T>[] = [];
-    const shards = [...byShard].map(async ([shard, at]) => {
-      const some = await this.#askShard(
-        shard,
-        at.map((one) => questions[one] as Question<T>),
-        call,
-      );
-      for (const [index, one] of at.entries()) answers[one] = some[index] as Answer<T>;
-    });
-    await Promise.all(shards);
-    return answers;
+    for (const [shard, together] of byShard) this.askTogether(shard, together, call);
   }
 
-  /** As `askAll`, for one question, which is what most reads and writes are. Never rejects. */
+  /** As `askEach`, of one shard. */
+  askTogether(shard: string | undefined, questions: readonly Question[], call: Call): void {
+    const skipped = this.#skip(shard, call);
+    if (shard === undefined || skipped !== undefined) {
+      for (const question of questions) question.settle(skipped ?? NOT_READY);
+      return;
+    }
+    const together = new Together(questions, shard);
+    this.#guard
+      .run(shard, call, () => together.ask(), together.keys)
+      .catch((thrown: unknown) => together.end(unanswered(thrown, shard)));
+  }
+
+  /** As `askEach`; answers in the order of the questions. Never rejects. */
+  askAll<T>(questions: readonly Asking<T>[], call: Call): Promise<Answer<T>[]> {
+    if (questions.length === 0) return Promise.resolve([]);
+    return new Promise((resolve) => {
+      const answers: Answer<T>[] = [];
+      let open = questions.length;
+      const each = questions.map(
+        ({ slot, keys = 1, ask }, at): Question => ({
+          slot,
+          keys,
+          ask: (taker) =>
+            ask().then(
+              (value) => taker.take(value as Reply),
+              (thrown: unknown) => taker.fail(toError(thrown)),
+            ),
+          settle: (answer) => {
+            answers[at] = answer as Answer<T>;
+            open -= 1;
+            if (open === 0) resolve(answers);
+          },
+        }),
+      );
+      this.askEach(each, call);
+    });
+  }
+
+  /** As `askAll`, for one question, which is what most writes are. Never rejects. */
   async askOne<T>(slot: number, call: Call, ask: () => Promise<T>): Promise<Answer<T>> {
     const shard = this.#connections.ownerOf(slot);
     const skipped = this.#skip(shard, call);
     if (shard === undefined || skipped !== undefined) return skipped ?? NOT_READY;
     try {
-      return answered(await this.#guard.run(shard, call, ask, 1));
+      return { kind: 'answered', value: await this.#guard.run(shard, call, ask, 1) };
     } catch (thrown) {
       return unanswered(thrown, shard);
-    }
-  }
-
-  async #askShard<T>(shard: string | undefined, questions: readonly Question<T>[], call: Call): Promise<Answer<T>[]> {
-    const skipped = this.#skip(shard, call);
-    if (shard === undefined || skipped !== undefined) return questions.map(() => skipped ?? NOT_READY);
-    const askEach = async (): Promise<Answer<T>[]> => {
-      const asked = questions.map(({ ask }) => ask().then(answered, (thrown) => unanswered(thrown, shard)));
-      const answers: Answer<T>[] = await Promise.all(asked);
-      const [first] = answers;
-      // The guard is to learn of a shard that answers nothing at all.
-      if (first?.kind === 'failed' && answers.every(({ kind }) => kind === 'failed')) throw first.error;
-      return answers;
-    };
-    const keys = questions.reduce((sum, question) => sum + (question.keys ?? 1), 0);
-    try {
-      return await this.#guard.run(shard, call, askEach, keys);
-    } catch (thrown) {
-      const failure = unanswered(thrown, shard);
-      return questions.map(() => failure);
     }
   }
 
@@ -105,8 +126,79 @@ export class ShardCalls {
   }
 }
 
-function answered<T>(value: T): Answer<T> {
-  return { kind: 'answered', value };
+/** Questions to one shard behind one guard: it waits once for all of them, and each is settled as it is answered. */
+class Together {
+  readonly keys: number;
+  readonly #open: (Question | undefined)[];
+  readonly #shard: string;
+  #unsettled: number;
+  #firstError: Error | undefined;
+  #anyAnswer = false;
+  #resolve = (): void => {};
+  #reject = (_error: Error): void => {};
+
+  constructor(questions: readonly Question[], shard: string) {
+    this.#open = [...questions];
+    this.#unsettled = questions.length;
+    this.#shard = shard;
+    this.keys = questions.reduce((sum, question) => sum + question.keys, 0);
+  }
+
+  /** Resolves when all were answered; rejects when all failed, for the guard is to learn of a shard that does nothing else. */
+  ask(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      for (let i = 0; i < this.#open.length; i++) this.#open[i]?.ask(new Part(this, i));
+    });
+  }
+
+  answer(at: number, reply: Reply): void {
+    this.#anyAnswer = true;
+    this.#settle(at, { kind: 'answered', value: reply });
+  }
+
+  fail(at: number, error: Error): void {
+    this.#firstError ??= error;
+    this.#settle(at, unanswered(error, this.#shard));
+  }
+
+  /** The guard does not wait, or not any more: whatever is not answered yet will not be. */
+  end(why: Unanswered): void {
+    for (let i = 0; i < this.#open.length; i++) {
+      const question = this.#open[i];
+      this.#open[i] = undefined;
+      question?.settle(why);
+    }
+  }
+
+  #settle(at: number, answer: Answer<Reply>): void {
+    const question = this.#open[at];
+    this.#open[at] = undefined;
+    question?.settle(answer);
+    this.#unsettled -= 1;
+    if (this.#unsettled > 0) return;
+    if (this.#anyAnswer || this.#firstError === undefined) this.#resolve();
+    else this.#reject(this.#firstError);
+  }
+}
+
+class Part implements ReplyTaker {
+  readonly #together: Together;
+  readonly #at: number;
+
+  constructor(together: Together, at: number) {
+    this.#together = together;
+    this.#at = at;
+  }
+
+  take(reply: Reply): void {
+    this.#together.answer(this.#at, reply);
+  }
+
+  fail(error: Error): void {
+    this.#together.fail(this.#at, error);
+  }
 }
 
 /** What an error of the guard, of the connection or of the server means to the level. */
@@ -116,8 +208,6 @@ function unanswered(thrown: unknown, shard: string): Unanswered {
     if (error.code === 'breaker-open' || error.code === 'overloaded') return { kind: 'skipped', why: error.code };
     return { kind: 'failed', error };
   }
-  // In these words the library refuses what would exceed the bound on commands in flight.
-  if (error.message === 'The queue is full') return { kind: 'skipped', why: 'overloaded' };
   return {
     kind: 'failed',
     error: new CacheError('level-failed', `redis ${shard}: ${error.message}`, { cause: error }),

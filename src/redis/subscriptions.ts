@@ -3,7 +3,8 @@ import type { Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
 import type { RedisConnections } from './connections.js';
 import type { Stream } from './key-layout.js';
-import { type RedisAccess, RedisLink } from './redis-link.js';
+import { RedisLink } from './redis-link.js';
+import type { RedisAccess } from './resp-connection.js';
 import {
   afterAnnouncement,
   afterProbe,
