@@ -57,8 +57,8 @@ const MOVED_MASK = 0xff_ffff;
  * The main part is a segmented LRU: who is read there is protected from those who never were.
  *
  * Differences, each measured with traces:
- * - Those who are here are counted exactly, in a byte each, and poured into the sketch when they go. A hit then costs
- *   one byte and no look at the sketch, and the estimates are better.
+ * - Those who are here are counted exactly, in four bits each, and poured into the sketch when they go. A hit then costs
+ *   one word and no look at the sketch, and the estimates are better.
  * - Entries have weights. A candidate is weighed against as many victims as have its weight together ("Lightweight Robust
  *   Size Aware Cache Management", ACM TOS 2022: aggregated victims).
  * - A candidate that was asked for a few times may be welcome whatever the victim's frequency (`Tuning`): where favourites
