@@ -176,6 +176,14 @@ export const peerBugs = [
     tests: [peerStore],
   },
   {
+    id: 'peer-sieve-blind',
+    what: 'a full store gives up what is read all the time',
+    file: 'src/peer/sieve-queue.ts',
+    find: 'if (!this.#marks.isUsed(id) || looks >= LOOKS_MAX) return id;',
+    replace: 'return id;',
+    tests: ['src/peer/sieve-queue.test.ts'],
+  },
+  {
     id: 'peer-wheel-lost-place',
     what: 'what has died is not found when what was next is taken out',
     file: 'src/peer/expiry-wheel.ts',
