@@ -53,14 +53,6 @@ export const memoryBugs = [
     tests: [eviction],
   },
   {
-    id: 'hits-told-late',
-    what: 'the eviction policy chooses before it is told of the latest hits',
-    file: 'src/memory/buffered-hits.ts',
-    find: 'victim(): number {\n    this.#tell();',
-    replace: 'victim(): number {',
-    tests: ['src/memory/buffered-hits.test.ts'],
-  },
-  {
     id: 'feed-lease-unchecked',
     what: 'memory serves copies that the feed does not vouch for any more',
     file: 'src/memory/memory-tier.ts',

@@ -19,7 +19,6 @@ import { Tally } from '../core/tally.js';
 import type { Tier } from '../core/tier.js';
 import type { LevelFeed } from '../core/writer.js';
 import { AdaptiveEviction } from '../memory/adaptive-eviction.js';
-import { BufferedHits } from '../memory/buffered-hits.js';
 import { ENTRY_OVERHEAD_BYTES } from '../memory/entry-size.js';
 import { MemoryTier } from '../memory/memory-tier.js';
 import { NO_EVICTION } from '../memory/no-eviction.js';
@@ -127,9 +126,7 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
         floors,
         maxBytes: config.local.maxBytes,
         maxEntries: config.local.maxEntries,
-        eviction: config.eviction
-          ? new BufferedHits(new AdaptiveEviction(randomSeed(), slotsOf(config.local)))
-          : NO_EVICTION,
+        eviction: config.eviction ? new AdaptiveEviction(randomSeed(), slotsOf(config.local)) : NO_EVICTION,
         leases,
         recentMs,
         ...(!alone && { holdMaxMs: config.local.ttl }),
