@@ -315,4 +315,14 @@ export const redisBugs = [
     only: 'by one node at a time',
     servers: true,
   },
+  {
+    id: 'slow-taken-for-silent',
+    what: 'a connection on which answers come, but late, is thrown away with all that is asked on it',
+    file: 'src/redis/redis-link.ts',
+    find: 'if (connection?.answers !== answersBefore) {',
+    replace: 'if (connection === undefined) {',
+    tests: ['test/redis/redis-failure.test.ts'],
+    only: 'however slowly',
+    servers: true,
+  },
 ];

@@ -28,7 +28,7 @@ export interface RedisLinkOptions {
 
 /** From the attempt to reach the port on: a frozen server's kernel accepts the connection, but nobody ever says hello. */
 const HELLO_BOUND_MS = 1_500;
-/** A server that does not answer a heartbeat for so long is taken for frozen or cut off. */
+/** A server that owes an answer to a heartbeat and gives none to anything for so long is taken for frozen or cut off. */
 const SILENCE_BOUND_MS = 1_000;
 /** After a pause of this process the answer may lie in the socket, unread: the timers run first. */
 const SECOND_LOOK_MS = 50;
@@ -57,8 +57,8 @@ function startAttempt(): Attempt {
 /**
  * One connection to one server, made again whenever it is lost.
  *
- * A server that takes what it is sent and answers nothing is given up: the heartbeat counts answers, and not bytes. A
- * connection that failed is thrown away with all it had in flight, and calls fail at once until the next one is ready.
+ * A server that takes what it is sent and answers nothing is given up: the heartbeat counts answers, and not bytes. One
+ * that answers slowly is not: to throw away all that it works on would only make it work on it again. A connection that failed is thrown away with all it had in flight, and calls fail at once until the next one is ready.
  */
 export class RedisLink {
   readonly address: string;
@@ -177,14 +177,20 @@ export class RedisLink {
   #scheduleHeartbeat(): void {
     const { clock, heartbeat } = this.#options;
     const connection = this.#connection;
-    const giveUp = (): void => {
-      const why = `${this.name} did not answer for ${SILENCE_BOUND_MS} ms: it is frozen, overloaded or cut off`;
-      connection?.destroy(new CacheError('level-failed', why));
+    const listen = (answersBefore: number | undefined): void => {
+      this.#cancelTimer = clock.schedule(SILENCE_BOUND_MS, () => {
+        this.#cancelTimer = clock.schedule(SECOND_LOOK_MS, () => {
+          if (connection?.answers !== answersBefore) {
+            listen(connection?.answers);
+            return;
+          }
+          const why = `${this.name} did not answer for ${SILENCE_BOUND_MS} ms: it is frozen or cut off`;
+          connection?.destroy(new CacheError('level-failed', why));
+        });
+      });
     };
     this.#cancelTimer = clock.schedule(heartbeat.everyMs, () => {
-      this.#cancelTimer = clock.schedule(SILENCE_BOUND_MS, () => {
-        this.#cancelTimer = clock.schedule(SECOND_LOOK_MS, giveUp);
-      });
+      listen(connection?.answers);
       const answered = (): void => {
         if (connection !== this.#connection || this.#closed) return;
         this.#cancelTimer();

@@ -47,6 +47,7 @@ export class RespConnection {
   readonly #channels = new Map<string, (message: Buffer) => void>();
   #willFlush = false;
   #lost: Error | undefined;
+  #answers = 0;
 
   constructor(options: RespConnectionOptions) {
     this.#options = options;
@@ -64,6 +65,11 @@ export class RespConnection {
     this.#socket.on('error', (error) => this.destroy(error));
     this.#socket.on('close', () => this.destroy(new CacheError('level-failed', `${this.#name} closed the connection`)));
     this.#greet(options.access);
+  }
+
+  /** How many answers have come. */
+  get answers(): number {
+    return this.#answers;
   }
 
   /** Behind what was asked before. */
@@ -126,6 +132,7 @@ export class RespConnection {
 
   #answer(reply: Reply): void {
     if (this.#lost !== undefined) return;
+    this.#answers += 1;
     const taker = this.#waiting.shift();
     if (taker === undefined) {
       this.destroy(new CacheError('level-failed', `${this.#name} answered what nobody asked`));

@@ -2,8 +2,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { connectTo } from '../../src/cli/servers/redis-node.js';
 import { waitUntil } from '../../src/cli/servers/wait.js';
 import { PARTITIONS, partitionOf } from '../../src/core/key.js';
-import { systemClock } from '../../src/node/system-clock.js';
+import { systemChance, systemClock } from '../../src/node/system-clock.js';
 import { KeyLayout } from '../../src/redis/key-layout.js';
+import { RedisLink } from '../../src/redis/redis-link.js';
 import type { ShardGuard } from '../../src/redis/shard-guard.js';
 import { type OwnRedisCluster, startOwnRedisCluster, useOwnRedis } from '../servers.js';
 import { callWithin, RedisSubject, textOf, valueAt } from './subject.js';
@@ -295,6 +296,27 @@ describe('a single Redis that is broken', () => {
     // The connection of the feed may have outlived a short freeze; then it tells the write, else that some were missed.
     await soon('word of the write', () => subject.of('k').length > 0 || subject.gapsOf('k') >= 2);
     await subject.redis.close();
+  });
+
+  it('is not given up as long as it answers, however slowly: it would have to do everything again', async () => {
+    let losses = 0;
+    const link = new RedisLink({
+      address: own.node.address,
+      access: {},
+      clock: systemClock,
+      chance: systemChance,
+      heartbeat: { everyMs: 50, ask: (one) => one.send(['PING']) },
+      onReady() {},
+      onLost() {
+        losses += 1;
+      },
+    });
+    await link.opened;
+    // Each is answered some time after the one before; no heartbeat is before all of them are.
+    const slow = Array.from({ length: 8 }, () => link.send(['BLPOP', 'nobody pushes', '0.4']));
+    expect(await Promise.all(slow)).toEqual(slow.map(() => null));
+    expect(losses).toBe(0);
+    await link.close();
   });
 
   it('that answers late is vouched for from when it was asked, not from when it answered', async () => {
