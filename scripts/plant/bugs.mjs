@@ -6,9 +6,19 @@
 import { coreBugs } from './core-bugs.mjs';
 import { doorBugs } from './door-bugs.mjs';
 import { feedBugs } from './feed-bugs.mjs';
+import { fleetBugs } from './fleet-bugs.mjs';
 import { memoryBugs } from './memory-bugs.mjs';
 import { peerBugs } from './peer-bugs.mjs';
 import { policyBugs } from './policy-bugs.mjs';
 import { redisBugs } from './redis-bugs.mjs';
 
-export const bugs = [...coreBugs, ...doorBugs, ...feedBugs, ...memoryBugs, ...peerBugs, ...policyBugs, ...redisBugs];
+export const bugs = [
+  ...coreBugs,
+  ...doorBugs,
+  ...feedBugs,
+  ...fleetBugs,
+  ...memoryBugs,
+  ...peerBugs,
+  ...policyBugs,
+  ...redisBugs,
+];

@@ -86,7 +86,7 @@ export function createFleet(options: FleetOptions): Fleet {
   }
   const { cache, repository, routes, clock } = options;
   const counters = zeroCounters();
-  const keyspaces = openKeyspaces(cache, repository);
+  const keyspaces = openKeyspaces(cache, repository, clock);
   const subscriptions = new Subscriptions(counters);
   const recording = new Recording({ cache, repository, clock, subscriptions, counters });
   const refresher = new Refresher({ cache, clock, keyspaces, counters });

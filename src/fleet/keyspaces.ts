@@ -1,4 +1,5 @@
 import type { Cache, Keyspace, LoadCall } from '../core/cache.js';
+import type { Clock } from '../core/clock.js';
 import { CacheError } from '../core/errors.js';
 import { boxAround } from './circle.js';
 import type {
@@ -12,8 +13,10 @@ import type {
 } from './domain.js';
 import { keys, tags } from './keys.js';
 import {
+  byHour,
   detailsLifetime,
   FUEL_LIFETIME,
+  jittered,
   type Kept,
   locationLifetime,
   MAINTENANCE_LIFETIME,
@@ -44,7 +47,7 @@ export interface FleetKeyspaces {
   readonly nearby: Keyspace<Region, readonly VehicleId[]>;
 }
 
-export function openKeyspaces(cache: Cache, repository: FleetRepository): FleetKeyspaces {
+export function openKeyspaces(cache: Cache, repository: FleetRepository, clock: Clock): FleetKeyspaces {
   function ofVehicles<T>(definition: {
     readonly name: string;
     readonly key: (id: VehicleId) => string;
@@ -52,9 +55,13 @@ export function openKeyspaces(cache: Cache, repository: FleetRepository): FleetK
     readonly tags: (id: VehicleId, value: T) => readonly string[];
     readonly version?: (value: T) => number | Date;
     readonly load: (ids: readonly VehicleId[], call: LoadCall) => Promise<ReadonlyMap<VehicleId, T>>;
+    /** Reports of positions come spread over time, and their lifetimes are the user's to the millisecond. */
+    readonly jitter?: false;
   }): VehicleSpace<T> {
-    const { lifetimeOf, ...rest } = definition;
-    const space = cache.keyspace<VehicleId, T>({ ...rest, lifetime: lifetimeOf });
+    const { lifetimeOf, jitter, ...rest } = definition;
+    const lifetime = (value: T, id: VehicleId) =>
+      jitter === false ? lifetimeOf(value) : jittered(lifetimeOf(value), rest.key(id));
+    const space = cache.keyspace<VehicleId, T>({ ...rest, lifetime });
     return { ...space, lifetimeOf };
   }
   const tagsOf = (id: VehicleId) => [tags.vehicle(id)];
@@ -82,12 +89,13 @@ export function openKeyspaces(cache: Cache, repository: FleetRepository): FleetK
       lifetimeOf: locationLifetime,
       tags: locationTags,
       version: (location) => location.at,
+      jitter: false,
       load: (ids, call) => repository.locations(ids, call),
     }),
     trips: ofVehicles<readonly Trip[]>({
       name: 'vehicle-trips',
       key: keys.trips,
-      lifetimeOf: () => TRIPS_LIFETIME,
+      lifetimeOf: () => byHour(TRIPS_LIFETIME, clock.wallMs()),
       tags: tagsOf,
       load: (ids, call) => repository.trips(ids, call),
     }),
