@@ -1,7 +1,48 @@
 /** Bugs of the vehicles: positions, lifetimes and the calendar; caught without servers. The form is told in bugs.mjs. */
+const recording = 'test/fleet/recording.test.ts';
 const lifetimes = 'src/fleet/lifetimes.test.ts';
 
 export const fleetBugs = [
+  {
+    id: 'false-clock-pins',
+    what: 'a device whose clock is in 2080 pins its vehicle on the map',
+    file: 'src/fleet/positions.ts',
+    find: 'const clamped = deviceMs > wallMs + EVENT_TIME_AHEAD_MAX_MS;',
+    replace: 'const clamped = deviceMs > Number.MAX_SAFE_INTEGER + wallMs + EVENT_TIME_AHEAD_MAX_MS;',
+    tests: ['src/fleet/positions.test.ts', recording],
+  },
+  {
+    id: 'ghost-on-the-map',
+    what: 'a tracker without a fix is shown at 0,0',
+    file: 'src/fleet/positions.ts',
+    find: "kind: isGhost(location) ? 'ghost' : 'accepted'",
+    replace: "kind: isGhost(location) && clamped ? 'ghost' : 'accepted'",
+    tests: ['src/fleet/positions.test.ts', recording],
+  },
+  {
+    id: 'history-replaces-live',
+    what: 'the cache is told of every saved position, not only of the newest',
+    file: 'src/fleet/recording.ts',
+    find: 'if (isNewest && !newest.has(location.vehicleId))',
+    replace: 'if (!newest.has(location.vehicleId))',
+    tests: [recording],
+  },
+  {
+    id: 'jump-confirms-itself',
+    what: 'a jump that is reported twice is believed',
+    file: 'src/fleet/jumps.ts',
+    find: 'track.suspect.at < at &&',
+    replace: '',
+    tests: ['src/fleet/jumps.test.ts'],
+  },
+  {
+    id: 'jump-pins',
+    what: 'a vehicle whose first position was wrong is never seen where it is',
+    file: 'src/fleet/jumps.ts',
+    find: '{ last: track.last, suspect: place }',
+    replace: '{ last: track.last, suspect: undefined }',
+    tests: ['src/fleet/jumps.test.ts', recording],
+  },
   {
     id: 'midnight-in-utc',
     what: 'days end at midnight in UTC',

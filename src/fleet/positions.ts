@@ -15,7 +15,7 @@ export type Judgement =
   | { readonly kind: 'rejected'; readonly error: CacheError };
 
 /** Faster than any truck or bus, and less than what trackers send for "no speed" (655.35, 999). */
-const SPEED_MAX_KMH = 300;
+export const SPEED_MAX_KMH = 300;
 
 /** Trackers without a fix report 0,0 or a little beside it; within a degree of it there is only sea. */
 const NULL_ISLAND_DEG = 1;

@@ -12,6 +12,7 @@ import type { Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
 import { batchesOf } from './batches.js';
 import type { LocationUpdate, VehicleId, VehicleLocation } from './domain.js';
+import { Jumps } from './jumps.js';
 import { keys } from './keys.js';
 import { locationTags } from './keyspaces.js';
 import { locationLifetime } from './lifetimes.js';
@@ -28,6 +29,8 @@ import { outsideCall } from './waits.js';
  * - `history`: kept in the database; something newer, or something else of the same time, was there.
  * - `duplicate`: the database had it already.
  * - `ghost`: without a fix; kept nowhere.
+ * - `jump`: farther from where the vehicle was than it can have driven; kept nowhere. The next report, if it can be
+ *   reached from this one, is believed.
  * - `rejected`: out of range; kept nowhere, `error.field` says what.
  *
  * `clamped`: the device's clock lied, and `location.at` is not what it said.
@@ -41,7 +44,7 @@ export type Recorded =
       readonly write: WriteResult;
     }
   | {
-      readonly outcome: 'history' | 'duplicate' | 'ghost';
+      readonly outcome: 'history' | 'duplicate' | 'ghost' | 'jump';
       readonly location: VehicleLocation;
       readonly clamped: boolean;
     }
@@ -75,6 +78,7 @@ interface Pending {
 export class Recording {
   readonly #parts: RecordingParts;
   readonly #routes: RouteInvalidation;
+  readonly #jumps = new Jumps();
   readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(parts: RecordingParts) {
@@ -93,7 +97,7 @@ export class Recording {
     }
     const { clock } = this.#parts;
     const call = startCall(clock, options, DEADLINE_MS, 'write');
-    const { results, pending } = judgeAll(updates, clock.wallMs());
+    const { results, pending } = judgeAll(updates, this.#jumps, clock.wallMs());
     let recorded = 0;
     for (const chunk of batchesOf(pending, CHUNK)) {
       await this.#recordChunk(chunk, results, call, `${recorded} of ${pending.length} had been recorded`);
@@ -213,6 +217,7 @@ const COUNTER = {
   history: 'history',
   duplicate: 'duplicates',
   ghost: 'ghosts',
+  jump: 'jumps',
   rejected: 'rejected',
 } as const satisfies Record<Recorded['outcome'], keyof FleetCounters>;
 
@@ -222,7 +227,7 @@ function saveError(thrown: unknown, what: string): CacheError {
   return new CacheError(code, message, { cause: thrown });
 }
 
-function judgeAll(updates: readonly LocationUpdate[], wallMs: number) {
+function judgeAll(updates: readonly LocationUpdate[], jumps: Jumps, wallMs: number) {
   const results: (Recorded | undefined)[] = [];
   const live: Pending[] = [];
   const history: Pending[] = [];
@@ -230,8 +235,9 @@ function judgeAll(updates: readonly LocationUpdate[], wallMs: number) {
     const judged = judgeUpdate(update, wallMs);
     if (judged.kind === 'rejected') {
       results[index] = { outcome: 'rejected', clamped: false, error: judged.error };
-    } else if (judged.kind === 'ghost') {
-      results[index] = { outcome: 'ghost', location: judged.location, clamped: judged.clamped };
+    } else if (judged.kind === 'ghost' || jumps.isJump(judged.location)) {
+      const outcome = judged.kind === 'ghost' ? 'ghost' : 'jump';
+      results[index] = { outcome, location: judged.location, clamped: judged.clamped };
     } else {
       results[index] = undefined;
       (update.history === true ? history : live).push({ index, location: judged.location, clamped: judged.clamped });

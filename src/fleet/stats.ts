@@ -6,6 +6,8 @@ export interface FleetStats {
   readonly duplicates: number;
   /** Without a fix: kept nowhere. */
   readonly ghosts: number;
+  /** Farther from where the vehicle was than it can have driven: kept nowhere. */
+  readonly jumps: number;
   readonly rejected: number;
   /** Whose device clock lied. */
   readonly clamped: number;
@@ -34,6 +36,7 @@ export function zeroCounters(): FleetCounters {
     history: 0,
     duplicates: 0,
     ghosts: 0,
+    jumps: 0,
     rejected: 0,
     clamped: 0,
     significantMoves: 0,

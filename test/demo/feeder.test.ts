@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Feeder } from '../../src/cli/demo/feeder.js';
 import type { PositionReport, RecordedCounts } from '../../src/node/demo/protocol.js';
 
-const NOTHING: RecordedCounts = { newest: 0, history: 0, duplicates: 0, ghosts: 0, rejected: 0, clamped: 0 };
+const NOTHING: RecordedCounts = { newest: 0, history: 0, duplicates: 0, ghosts: 0, jumps: 0, rejected: 0, clamped: 0 };
 
 function reportOf(vehicleId: string, at: number): PositionReport {
   return { vehicleId, at, lat: 19, lon: 72, speedKmh: 0, engineOn: true };

@@ -9,6 +9,7 @@ const FEED = {
   history: 2,
   duplicates: 0,
   ghosts: 0,
+  jumps: 0,
   rejected: 0,
   clamped: 0,
 };

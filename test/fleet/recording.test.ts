@@ -45,6 +45,50 @@ describe('recordLocation', () => {
     expect(await repository.history('42')).toHaveLength(1);
     expect(fleet.stats().ghosts).toBe(1);
   });
+
+  it('keeps a jump out of the database and the cache, and counts it; a second one is where the vehicle is', async () => {
+    const { clock, repository, fleet } = openFleet();
+    const delhi = { lat: 28.6139, lon: 77.209 };
+    const send = async (changes: Partial<LocationUpdate>) => {
+      await clock.advanceSettled(1_000);
+      return (await fleet.recordLocation(report(clock, changes))).outcome;
+    };
+    expect(await send({})).toBe('newest');
+    expect(await send(delhi)).toBe('jump');
+    expect((await fleet.vehicleLocation(42))?.lat).toBe(19.0765);
+    expect(await send({})).toBe('newest');
+    expect(await send(delhi)).toBe('jump');
+    expect(await send(delhi)).toBe('newest');
+    expect((await fleet.vehicleLocation(42))?.lat).toBe(28.6139);
+    expect(await repository.history('42')).toHaveLength(3);
+    expect(fleet.stats()).toMatchObject({ newest: 3, jumps: 2, ghosts: 0 });
+  });
+
+  it('has no false clock pin a vehicle and no ghost on the map, as in the snapshot of a city', async () => {
+    const { clock, cache, repository, fleet } = openFleet();
+    const at = clock.wallMs();
+    const honest = Array.from({ length: 200 }, (_, id) =>
+      report(clock, { vehicleId: id, lat: 28.5 + id / 1_000, lon: 77.2, at: at - id * 1_300 }),
+    );
+    const ghosts = Array.from({ length: 7 }, (_, i) =>
+      report(clock, { vehicleId: 1_000 + i, lat: 0, lon: 0, at: Date.UTC(2080, 0, 6, 0, i) }),
+    );
+    const falseClock = report(clock, { vehicleId: 2_000, lat: 28.68, lon: 77.05, at: Date.UTC(2068, 6, 21) });
+    await fleet.recordLocations([...ghosts, falseClock, ...honest]);
+    expect(fleet.stats()).toMatchObject({ newest: 201, ghosts: 7, clamped: 8 });
+    for (const { vehicleId } of ghosts) {
+      expect(await cache.has(`vehicle:location:${vehicleId}`)).toBe(false);
+      expect(await repository.history(String(vehicleId))).toEqual([]);
+    }
+    expect(await fleet.nearbyVehicles({ lat: 0, lon: 0, radiusKm: 50 })).toEqual([]);
+    // Each of them moves on when its clock is right again.
+    await clock.advanceSettled(10_000);
+    for (const vehicleId of [2_000, ...ghosts.map((ghost) => ghost.vehicleId)]) {
+      const moved = report(clock, { vehicleId, lat: 28.681, lon: 77.051 });
+      expect((await fleet.recordLocation(moved)).outcome).toBe('newest');
+      expect((await fleet.vehicleLocation(vehicleId))?.at).toEqual(new Date(at + 10_000));
+    }
+  });
 });
 
 describe('recordLocations', () => {

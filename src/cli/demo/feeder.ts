@@ -42,6 +42,7 @@ export class Feeder {
     history: 0,
     duplicates: 0,
     ghosts: 0,
+    jumps: 0,
     rejected: 0,
     clamped: 0,
   };

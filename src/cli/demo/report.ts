@@ -111,6 +111,7 @@ function writeRows({ feed }: ReportFacts): ReportRow[] {
     row('writes', 'history', feed.history, 'positions'),
     row('writes', 'duplicates', feed.duplicates, 'positions'),
     row('writes', 'ghosts', feed.ghosts, 'positions'),
+    row('writes', 'jumps', feed.jumps, 'positions'),
     row('writes', 'clamped', feed.clamped, 'positions'),
     row('writes', 'rejected', feed.rejected, 'positions'),
     row('writes', 'lost', feed.lost, 'positions', '<= 0'),

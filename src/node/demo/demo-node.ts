@@ -104,10 +104,11 @@ export class DemoNode {
   }
 
   async #record(reports: readonly PositionReport[]): Promise<RecordedCounts> {
-    const counts = { newest: 0, history: 0, duplicates: 0, ghosts: 0, rejected: 0, clamped: 0 };
+    const counts = { newest: 0, history: 0, duplicates: 0, ghosts: 0, jumps: 0, rejected: 0, clamped: 0 };
     for (const { outcome, clamped } of await this.#fleet.recordLocations(reports)) {
       if (outcome === 'duplicate') counts.duplicates += 1;
       else if (outcome === 'ghost') counts.ghosts += 1;
+      else if (outcome === 'jump') counts.jumps += 1;
       else counts[outcome] += 1;
       if (clamped) counts.clamped += 1;
     }

@@ -55,6 +55,7 @@ export interface RecordedCounts {
   readonly history: number;
   readonly duplicates: number;
   readonly ghosts: number;
+  readonly jumps: number;
   readonly rejected: number;
   readonly clamped: number;
 }
