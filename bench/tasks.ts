@@ -1,6 +1,7 @@
 /** What a process of its own can be asked to do, by name. Each module is loaded only in the process that needs it. */
 export const tasks = {
   'city-node': () => import('./tasks/city-node.js'),
+  encoding: () => import('./tasks/encoding.js'),
   'fleet-node': () => import('./tasks/fleet-node.js'),
   'local-cache': () => import('./tasks/local-cache.js'),
   'memory-use': () => import('./tasks/memory-use.js'),

@@ -1,7 +1,8 @@
-/** Bugs of the memory level: caught without servers. The form is told in bugs.mjs. */
+/** Bugs of the memory level and of the encoding: caught without servers. The form is told in bugs.mjs. */
 const memory = 'src/memory/memory-tier.test.ts';
 const trust = 'src/memory/memory-trust.test.ts';
 const eviction = 'src/memory/adaptive-eviction.test.ts';
+const deflated = 'src/codec/deflate.test.ts';
 
 export const memoryBugs = [
   {
@@ -107,5 +108,37 @@ export const memoryBugs = [
     find: 'tags.length === 0 ? NO_TAGS : tags;',
     replace: 'tags.length === 0 ? this.#tags[at] : tags;',
     tests: ['src/memory/memory-model.test.ts', 'src/memory/memory-tier.test.ts'],
+  },
+  {
+    id: 'inflated-without-bound',
+    what: 'a compressed value may say that it is as large as it likes',
+    file: 'src/codec/deflate.ts',
+    find: 'plainBytes === 0 || plainBytes > PLAIN_BYTES_MAX',
+    replace: 'plainBytes === 0',
+    tests: [deflated],
+  },
+  {
+    id: 'inflated-beyond-its-length',
+    what: 'a compressed value is inflated to its end, whatever length it says',
+    file: 'src/codec/deflate.ts',
+    find: 'maxOutputLength: plainBytes, ',
+    replace: '',
+    tests: [deflated],
+  },
+  {
+    id: 'larger-when-compressed',
+    what: 'a value that compression makes larger is kept compressed',
+    file: 'src/codec/deflate.ts',
+    find: '> packed.length * KEPT_SHARE) return undefined',
+    replace: '< 0) return undefined',
+    tests: [deflated],
+  },
+  {
+    id: 'compressed-by-stealth',
+    what: 'values are compressed unless somebody says no',
+    file: 'src/codec/msgpack-codec.ts',
+    find: 'compression?.minBytes ?? Number.POSITIVE_INFINITY',
+    replace: 'compression?.minBytes ?? 2_048',
+    tests: [deflated],
   },
 ];

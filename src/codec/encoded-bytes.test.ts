@@ -93,7 +93,8 @@ describe('encoded bytes', () => {
   const broken: Readonly<Record<string, string>> = {
     none: '',
     'only the format': '01',
-    'an unknown format': '02c0',
+    'an unknown format': '03c0',
+    'compressed, without a length': '02c0',
     'something after the value': '01c0c0',
     'a text that ends early': '01a561',
     'a map that ends early': '0182a161',

@@ -6,15 +6,23 @@ import { CacheError } from '../core/errors.js';
 import { MsgpackCodec } from './msgpack-codec.js';
 
 const codec = new MsgpackCodec();
+const compressing = new MsgpackCodec({ minBytes: 1 });
 
 function roundTrip(value: unknown): unknown {
   return codec.decode(codec.encode(value)).value;
 }
 
+/** Several times over, so that there is something to compress, and read by one that compresses nothing itself. */
+function compressedRoundTrip(value: unknown): unknown {
+  const got = codec.decode(compressing.encode(new Array(4).fill(value))).value as unknown[];
+  return got[3];
+}
+
 function expectSame(value: unknown, wanted: unknown = value): void {
-  const got = roundTrip(value);
-  if (!isDeepStrictEqual(got, wanted)) expect(got).toStrictEqual(wanted);
-  expect(isDeepStrictEqual(got, wanted)).toBe(true);
+  for (const got of [roundTrip(value), compressedRoundTrip(value)]) {
+    if (!isDeepStrictEqual(got, wanted)) expect(got).toStrictEqual(wanted);
+    expect(isDeepStrictEqual(got, wanted)).toBe(true);
+  }
 }
 
 function errorOf(run: () => unknown): CacheError {

@@ -1,12 +1,16 @@
 import { Packr, RESERVE_START_SPACE, RESET_BUFFER_MODE } from 'msgpackr';
 import type { Codec, Decoded, Readers } from '../core/codec.js';
 import { CacheError } from '../core/errors.js';
+import { DEFLATED_FORMAT, deflate, inflate } from './deflate.js';
 import { frozenCopy, NOT_COPIED } from './frozen-copy.js';
 import { FrozenDates } from './immutable.js';
 import { isPackable, toPackable } from './packable.js';
 import { Restorer } from './restore.js';
 
-/** First byte of every encoded value. A change that older nodes could not read takes the next number. */
+/**
+ * First byte of an encoded value that is not compressed. The next number is `DEFLATED_FORMAT`, and a change that older nodes
+ * could not read takes the one after.
+ */
 const VALUE_FORMAT = 1;
 
 /** Leave room for the format byte, and use the same scratch buffer again next time: the bytes are copied out. */
@@ -16,8 +20,14 @@ const SCRATCH_BYTES_MAX = 1_048_576;
 /** Size of a new scratch buffer, ours for reading and msgpackr's for writing. */
 const SCRATCH_BYTES = 8_192;
 
+/** Which values are compressed. Those that are so already are read whatever stands here. */
+interface Compression {
+  /** Values that take fewer bytes are kept as they are. */
+  readonly minBytes: number;
+}
+
 /**
- * Values as MessagePack, after a byte that says which format.
+ * Values as MessagePack, after a byte that says which format; on demand compressed (`deflate.ts`).
  *
  * Kept with their type: what JSON has, and `undefined` inside objects and arrays, -0, NaN, the infinities, BigInt,
  * Date, Map, Set, RegExp, Error (class, name, message, cause, own properties; not the stack), typed arrays and
@@ -44,6 +54,12 @@ export class MsgpackCodec implements Codec {
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   /** What of the source is to be read: all behind the format byte. */
   readonly #range = { start: 1, end: 0 };
+  readonly #compressedFromBytes: number;
+
+  /** @param compression left out, nothing is compressed */
+  constructor(compression?: Compression) {
+    this.#compressedFromBytes = compression?.minBytes ?? Number.POSITIVE_INFINITY;
+  }
 
   encode(value: unknown): Uint8Array {
     if (value === undefined) {
@@ -58,7 +74,8 @@ export class MsgpackCodec implements Codec {
     try {
       const packed = this.#packr.pack(isPackable(value) ? value : toPackable(value), PACK_OPTIONS);
       packed[0] = VALUE_FORMAT;
-      const bytes = new Uint8Array(packed);
+      const deflated = packed.length >= this.#compressedFromBytes ? deflate(packed.subarray(1)) : undefined;
+      const bytes = deflated ?? new Uint8Array(packed);
       if (packed.buffer.byteLength > SCRATCH_BYTES_MAX) this.#packr.useBuffer(Buffer.allocUnsafeSlow(SCRATCH_BYTES));
       return bytes;
     } catch (cause) {
@@ -78,13 +95,17 @@ export class MsgpackCodec implements Codec {
   }
 
   decode(bytes: Uint8Array, readers: Readers = 'many'): Decoded {
-    if (bytes[0] !== VALUE_FORMAT) {
+    const format = bytes[0];
+    if (format !== VALUE_FORMAT && format !== DEFLATED_FORMAT) {
       throw corrupt(
-        bytes.length === 0 ? 'it is empty' : `format ${bytes[0]} is not known here; this node writes ${VALUE_FORMAT}`,
+        format === undefined
+          ? 'it is empty'
+          : `format ${format} is not known here; this node reads ${VALUE_FORMAT} and ${DEFLATED_FORMAT}`,
       );
     }
     try {
-      const value = this.#restorer.restore(this.#unpack(bytes), readers);
+      const unpacked = format === DEFLATED_FORMAT ? this.#packr.unpack(inflate(bytes)) : this.#unpack(bytes);
+      const value = this.#restorer.restore(unpacked, readers);
       if (value === undefined) throw new Error('it is undefined');
       return { value, frozen: this.#restorer.frozen };
     } catch (cause) {

@@ -75,7 +75,7 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
   const floors = new Floors();
   // Only Redis has a feed of entries: what peers alone share is bounded by how long a copy is held.
   const leases = new FeedLeases(config.redis !== undefined);
-  const codec = new MsgpackCodec();
+  const codec = new MsgpackCodec(config.compression);
   const events = new Emitter<CacheEvents>((thrown) => {
     process.emitWarning(`a listener of the cache threw: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
   });

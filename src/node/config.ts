@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PLAIN_BYTES_MAX } from '../codec/deflate.js';
 import { type Duration, positiveDurationMs } from '../core/duration.js';
 import { CacheError } from '../core/errors.js';
 
@@ -90,6 +91,27 @@ const peers = z.strictObject({
   timeout: duration.default(500),
 });
 
+/** What a value must take before it is compressed, when nobody says otherwise: smaller ones take longer than they save. */
+const COMPRESSED_FROM_BYTES = 2_048;
+
+const compression = z
+  .union(
+    [
+      z.boolean(),
+      z.strictObject({
+        minBytes: bytes
+          .max(PLAIN_BYTES_MAX, `must be at most ${PLAIN_BYTES_MAX}: larger values are not compressed`)
+          .default(COMPRESSED_FROM_BYTES),
+      }),
+    ],
+    'must be true, false or { minBytes: a whole number of bytes }',
+  )
+  .default(false)
+  .transform((given) => {
+    if (given === false) return undefined;
+    return given === true ? { minBytes: COMPRESSED_FROM_BYTES } : given;
+  });
+
 const config = z.strictObject({
   city: z
     .string()
@@ -103,6 +125,8 @@ const config = z.strictObject({
   /** Make room for new entries in this process by evicting old ones; otherwise what does not fit is not kept. */
   eviction: z.boolean().default(true),
   metrics: z.boolean().default(true),
+  /** Compress values whose encoding takes `minBytes` or more, up to 256 KiB. All nodes of the city must be able to read them. */
+  compression,
   /** For entries that do not say: how long past its TTL one may be served while a new one is fetched. */
   staleWhileRevalidate: duration.optional(),
   /** For entries that do not say: how long past its TTL one may be served because the source fails. */
