@@ -28,6 +28,22 @@ export const fleetBugs = [
     tests: [recording],
   },
   {
+    id: 'frames-begin-again',
+    what: 'the last frame before the numbers began again is taken for the latest',
+    file: 'src/fleet/contradictions.ts',
+    find: '(sorted[0] as number) + FRAME_MAX',
+    replace: 'Number.POSITIVE_INFINITY',
+    tests: ['src/fleet/contradictions.test.ts', recording],
+  },
+  {
+    id: 'first-come-believed',
+    what: 'of two positions of one time in a call the one that came first is believed',
+    file: 'src/fleet/contradictions.ts',
+    find: '[ordered[first], ordered[winner]] = [ordered[winner] as T, ordered[first] as T];',
+    replace: '',
+    tests: ['src/fleet/contradictions.test.ts', recording],
+  },
+  {
     id: 'jump-confirms-itself',
     what: 'a jump that is reported twice is believed',
     file: 'src/fleet/jumps.ts',

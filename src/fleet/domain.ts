@@ -86,4 +86,6 @@ export interface LocationUpdate {
   readonly at: Date | number;
   /** Stored by the device while it was offline (AIS-140 `H`): kept in the database, never shown over a newer one. */
   readonly history?: boolean | undefined;
+  /** Frame number of the tracker's message, 1 to 999999: which of two positions of one time is the later. */
+  readonly frame?: number | undefined;
 }

@@ -67,6 +67,9 @@ describe('judgeUpdate', () => {
     ['at', { at: -1 }],
     ['at', { at: '2026-01-01' as unknown as Date }],
     ['at', { at: { valueOf: () => NOW } as unknown as Date }],
+    ['frame', { frame: 0 }],
+    ['frame', { frame: 1_000_000 }],
+    ['frame', { frame: 1.5 }],
     ['history', { history: 'H' as unknown as boolean }],
   ])('rejects a report whose %s is out of range, naming it', (field, wrong) => {
     const judged = judgeUpdate({ ...update, ...wrong }, NOW);

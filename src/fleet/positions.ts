@@ -1,6 +1,7 @@
 import { CacheError } from '../core/errors.js';
 import { EVENT_TIME_AHEAD_MAX_MS } from '../core/version.js';
 import { distanceKm } from './circle.js';
+import { FRAME_MAX } from './contradictions.js';
 import type { LocationUpdate, VehicleLocation } from './domain.js';
 import { type Position, type Region, regionOf } from './region.js';
 import { checkVehicleId } from './vehicle-id.js';
@@ -67,6 +68,7 @@ function readUpdate(update: LocationUpdate, wallMs: number): { location: Vehicle
   if (update.history !== undefined && typeof update.history !== 'boolean') {
     throw invalid('history', update.history, 'give true or false, or leave it out');
   }
+  checkFrame(update.frame);
   const { atMs, clamped } = believedTime(checkTime(update.at), wallMs);
   const location = { vehicleId, lat, lon, speedKmh, headingDeg, engineOn: update.engineOn, at: new Date(atMs) };
   return { location: { ...location, region: regionOf(lat, lon) }, clamped };
@@ -87,6 +89,11 @@ function checkTime(at: Date | number): number {
     throw invalid('at', at, 'give the time of the device as a Date or in milliseconds since 1970');
   }
   return ms;
+}
+
+function checkFrame(frame: number | undefined): void {
+  if (frame === undefined || (Number.isInteger(frame) && frame >= 1 && frame <= FRAME_MAX)) return;
+  throw invalid('frame', frame, `give a whole number from 1 to ${FRAME_MAX}, or leave it out`);
 }
 
 /** Whole degrees, 360 being north again. */

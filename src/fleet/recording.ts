@@ -11,6 +11,7 @@ import {
 import type { Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
 import { batchesOf } from './batches.js';
+import { type Claim, inOrderOfTrust } from './contradictions.js';
 import type { LocationUpdate, VehicleId, VehicleLocation } from './domain.js';
 import { Jumps } from './jumps.js';
 import { keys } from './keys.js';
@@ -64,9 +65,8 @@ const CHUNK = 500;
 const NAME = 'the database';
 
 /** A report that is to be saved, and the place of its result. */
-interface Pending {
+interface Pending extends Claim {
   readonly index: number;
-  readonly location: VehicleLocation;
   readonly clamped: boolean;
 }
 
@@ -229,8 +229,7 @@ function saveError(thrown: unknown, what: string): CacheError {
 
 function judgeAll(updates: readonly LocationUpdate[], jumps: Jumps, wallMs: number) {
   const results: (Recorded | undefined)[] = [];
-  const live: Pending[] = [];
-  const history: Pending[] = [];
+  const pending: Pending[] = [];
   updates.forEach((update, index) => {
     const judged = judgeUpdate(update, wallMs);
     if (judged.kind === 'rejected') {
@@ -240,11 +239,12 @@ function judgeAll(updates: readonly LocationUpdate[], jumps: Jumps, wallMs: numb
       results[index] = { outcome, location: judged.location, clamped: judged.clamped };
     } else {
       results[index] = undefined;
-      (update.history === true ? history : live).push({ index, location: judged.location, clamped: judged.clamped });
+      const { location, clamped } = judged;
+      pending.push({ index, location, clamped, history: update.history === true, frame: update.frame });
     }
   });
   // What a device kept while it was offline may be thousands of positions: the live ones do not wait behind them.
-  return { results, pending: [...live, ...history] };
+  return { results, pending: inOrderOfTrust(pending) };
 }
 
 /** Of several positions of one vehicle that were the newest when their chunk was saved, only the last one still is. */

@@ -228,6 +228,19 @@ describe('the newest position (S28)', () => {
     expect(fleet.stats()).toMatchObject({ newest: 3, history: 5, clamped: 2 });
   });
 
+  it('is the same one of those of one time in a call, whatever their order; in later calls the first one stays', async () => {
+    const frames = [999_999, 2, 1];
+    for (const order of [frames, [...frames].reverse(), [2, 999_999, 1]]) {
+      const { clock, repository, fleet } = openFleet();
+      const updates = order.map((frame) => report(clock, { frame, speedKmh: frame % 100 }));
+      await fleet.recordLocations(updates);
+      expect((await fleet.vehicleLocation(42))?.speedKmh).toBe(2);
+      expect((await fleet.recordLocation(report(clock, { frame: 3, speedKmh: 3 }))).outcome).toBe('history');
+      expect((await fleet.vehicleLocation(42))?.speedKmh).toBe(2);
+      expect(await repository.history('42')).toHaveLength(4);
+    }
+  });
+
   it('follows a vehicle whose clock is wrong for good', async () => {
     const { clock, fleet } = openFleet();
     await fleet.recordLocation(report(clock, { speedKmh: 10 }));
