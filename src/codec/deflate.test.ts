@@ -153,6 +153,14 @@ describe('compressed bytes', () => {
     }
   });
 
+  it('that were damaged do not hold on to what was to become of them', () => {
+    const cut = forged(packedOf(new Uint8Array(200_000)), PLAIN_BYTES_MAX).subarray(0, 100);
+    const before = process.memoryUsage().arrayBuffers;
+    for (let i = 0; i < 400; i++) expect(refusal(cut).code).toBe('corrupt-entry');
+    // All in one turn of the event loop: as much as they say would be 100 MiB.
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(400 * 32_768);
+  });
+
   it('that were damaged decode to something or are a corrupt entry', () => {
     const good = compressing.encode([trips, /x/g, new Error('e'), new Float64Array(9), 2n ** 70n]);
     let refused = 0;

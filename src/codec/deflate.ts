@@ -20,8 +20,10 @@ const HEAD_BYTES = 5;
 const KEPT_SHARE = 0.9;
 /** Above level 1 each level takes longer for a few per cent. */
 const DEFLATE_OPTIONS = { level: 1 } as const;
-/** The smallest that zlib takes. */
+/** The smallest piece that zlib makes. */
 const CHUNK_BYTES_MIN = 64;
+/** Of each call that fails Node holds on to one piece until the next tick, and many may fail in one. */
+const CHUNK_BYTES_MAX = 16_384;
 
 /** What `packed` is as a compressed value, in memory of its own; undefined where that would not pay. */
 export function deflate(packed: Uint8Array): Uint8Array | undefined {
@@ -36,8 +38,8 @@ export function deflate(packed: Uint8Array): Uint8Array | undefined {
 }
 
 /**
- * What was compressed, in memory of its own: never more than the length in its head, nor than `PLAIN_BYTES_MAX`. Throws any
- * error for what `deflate` cannot have written.
+ * What was compressed, in memory of its own. Never more is inflated than the length in its head, which is `PLAIN_BYTES_MAX`
+ * at most, and one piece of 16 KiB. Throws any error for what `deflate` cannot have written.
  */
 export function inflate(bytes: Uint8Array): Buffer {
   if (bytes.length <= HEAD_BYTES) throw new Error(`${bytes.length} bytes are too short`);
@@ -46,8 +48,8 @@ export function inflate(bytes: Uint8Array): Buffer {
     throw new Error(`a length of ${plainBytes} bytes, where 1 to ${PLAIN_BYTES_MAX} are possible`);
   }
   const body = bytes.subarray(HEAD_BYTES);
-  // With a byte to spare all of it comes in one piece: zlib asks for more room whenever none is left.
-  const chunkSize = Math.max(CHUNK_BYTES_MIN, plainBytes + 1);
+  // With a byte to spare what is small comes in one piece: zlib asks for more room whenever none is left.
+  const chunkSize = Math.min(Math.max(CHUNK_BYTES_MIN, plainBytes + 1), CHUNK_BYTES_MAX);
   const options = { chunkSize, maxOutputLength: plainBytes, info: true };
   const { buffer, engine } = inflateRawSync(body, options) as unknown as Inflated;
   if (buffer.length !== plainBytes) throw new Error(`${buffer.length} bytes where ${plainBytes} were compressed`);
