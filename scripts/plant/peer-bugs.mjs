@@ -207,4 +207,21 @@ export const peerBugs = [
     replace: '(at) => !chosen.includes(at)',
     tests: ['src/peer/placement.test.ts'],
   },
+  {
+    id: 'peer-hot-unheard',
+    what: 'a reader does not hear that a key is hot',
+    file: 'src/peer/batcher.ts',
+    find: 'this.#toOutcome(answer, hot.has(i))',
+    replace: 'this.#toOutcome(answer, false)',
+    tests: ['src/peer/batcher.test.ts', 'test/peer/hot-keys.test.ts'],
+  },
+  {
+    id: 'peer-hot-in-doubt',
+    what: 'an owner counts what it has and doubts, and points it out as hot',
+    file: 'src/peer/peer-service.ts',
+    find: 'if (doubts?.has(bucketOf(key)) === true) return { doubted: bytes };\n    if (hotReads?.note(key) === true) hot.push(place);',
+    replace:
+      'if (hotReads?.note(key) === true) hot.push(place);\n    if (doubts?.has(bucketOf(key)) === true) return { doubted: bytes };',
+    tests: ['src/peer/peer-service.test.ts'],
+  },
 ];

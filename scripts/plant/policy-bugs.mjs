@@ -74,4 +74,20 @@ export const policyBugs = [
     replace: '#lookedAgain = true;\n  #cancel',
     tests: ['src/core/call.test.ts'],
   },
+  {
+    id: 'hot-by-error',
+    what: 'a key that takes over a counter is taken to have occurred as often as the one before it',
+    file: 'src/policy/space-saving.ts',
+    find: 'this.#errors[counter] = this.#counts[counter] as number;',
+    replace: '',
+    tests: ['src/policy/space-saving.test.ts', 'src/policy/hot-keys.test.ts'],
+  },
+  {
+    id: 'hot-by-hours',
+    what: 'reads are counted from the start on, and not by the second: everything is hot in the end',
+    file: 'src/policy/hot-keys.ts',
+    find: 'this.#summary.clear();\n',
+    replace: '\n',
+    tests: ['src/policy/hot-keys.test.ts'],
+  },
 ];

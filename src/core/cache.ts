@@ -111,6 +111,8 @@ export interface CacheStats {
   readonly staleServed: number;
   /** Times from the future that were clamped. */
   readonly clampedEventTimes: number;
+  /** Answers of peers that came with word that many ask for the key, so that memory keeps it. */
+  readonly hotAnswers: number;
   readonly levels: Readonly<Partial<Record<Level, LevelStats>>>;
 }
 

@@ -1,6 +1,7 @@
 import type { Background } from './background.js';
 import type { Call } from './call.js';
 import type { Clock } from './clock.js';
+import type { Entry } from './entry.js';
 import type { Floors } from './floors.js';
 import type { Answer } from './ladder.js';
 import type { LoadRung } from './load-rung.js';
@@ -43,7 +44,7 @@ export class Fills {
     const { local, floors, tiers } = this.#parts;
     let fills: Map<Tier, Write[]> | undefined;
     flights.forEach((flight, i) => {
-      const { entry, level, stale, same, missed, tombstone } = answers[i] as Answer;
+      const { entry, level, stale, same, hot, missed, tombstone } = answers[i] as Answer;
       // A copy whose delete was not heard of may not stand in either, and what is loaded need not be newer than it.
       if (tombstone !== undefined && local.find(flight.key) !== undefined) local.put(flight.key, tombstone, 'set');
       // Of something newer than what is stale the feed has told already, or never will: a copy of this in our memory
@@ -57,7 +58,7 @@ export class Fills {
         local.confirm(flight.key, entry);
         return;
       }
-      local.put(flight.key, entry, 'fill');
+      this.#keepHere(flight.key, entry, hot);
       const write: Write = { key: flight.key, entry, mode: 'fill' };
       for (const tier of tiers) {
         // Those behind it have it from whoever gave it to this one.
@@ -70,6 +71,12 @@ export class Fills {
       }
     });
     if (fills !== undefined) for (const [tier, writes] of fills) this.#fill(tier, writes);
+  }
+
+  #keepHere(key: string, entry: Entry, hot: boolean): void {
+    const { local, tally } = this.#parts;
+    if (hot) tally.hotAnswers += 1;
+    local.put(key, entry, 'fill', undefined, hot);
   }
 
   #fill(tier: Tier, writes: readonly Write[]): void {

@@ -255,6 +255,23 @@ describe('the ladder', () => {
     expect(asked).toEqual([['a']]);
   });
 
+  it('passes on that a key is hot from whoever answered, and from nobody else', async () => {
+    const hotStale: Outcome = { kind: 'found', entry: copyOf({ ...fresh, version: 10, is: 'both' }), hot: true };
+    const cold: Outcome = { kind: 'found', entry: copyOf(fresh) };
+    const hot: Outcome = { ...cold, hot: true };
+    const hotOf = async (...outcomes: readonly [Outcome, Outcome]) => {
+      const rungs = [rung('distributed', () => outcomes[0]), rung('peer', () => outcomes[1])];
+      return (await climb(['k'], rungs, () => undefined, call, parts()))[0]?.hot;
+    };
+    expect(await hotOf(MISS, hot)).toBe(true);
+    expect(await hotOf(MISS, cold)).toBe(false);
+    expect(await hotOf(hotStale, cold)).toBe(false);
+    expect(await hotOf(MISS, MISS)).toBe(false);
+    // What the source found there before it loaded.
+    const [answer] = await climb(['k'], [rung('source', () => hot)], () => undefined, call, parts());
+    expect(answer?.hot).toBe(true);
+  });
+
   it('does not let a copy that fell below a floor while it asked stand in for a failure', async () => {
     const given = parts();
     const held: Held = { entry: copyOf({ ...fresh, is: 'sie' }), level: 'local', value: 'old' };

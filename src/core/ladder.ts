@@ -17,6 +17,8 @@ export interface Answer {
   readonly value: unknown;
   /** The level has the very entry that is held here; `value` is that of the copy. */
   readonly same: boolean;
+  /** Whoever answered is asked for it so often that this process's memory should keep it. */
+  readonly hot: boolean;
   /** Past its TTL or perhaps outdated, served because nobody who could tell answers, or while a new one is fetched. */
   readonly stale: boolean;
   /** A stale copy was served without asking the source: ask it behind the caller's back. */
@@ -41,6 +43,7 @@ export interface Held {
   readonly sizeBytes?: number;
   /** The level has confirmed the copy, instead of sending its own. */
   readonly same?: boolean;
+  readonly hot?: boolean;
 }
 
 export interface LadderParts {
@@ -210,11 +213,11 @@ function judge(one: Climb, rung: Rung, outcome: Outcome, parts: LadderParts): vo
 }
 
 function judgeFound(one: Climb, rung: Rung, found: Found, parts: LadderParts): void {
-  const { entry, level = rung.level, unsure = false } = found;
+  const { entry, level = rung.level, unsure = false, hot = false } = found;
   if (rung.level === 'source') {
     one.settled = true;
     one.standIn = unsure;
-    one.answer = { entry, level };
+    one.answer = { entry, level, hot };
     return;
   }
   raiseFence(one, entry.fence);
@@ -236,7 +239,7 @@ function judgeFound(one: Climb, rung: Rung, found: Found, parts: LadderParts): v
     one.settled = true;
     // A nearer rung did not answer, or this one has lost something: there may be something newer.
     one.standIn = one.unsure || unsure;
-    one.answer = found.same === true && one.held !== undefined ? confirmed(one.held, level) : { entry, level };
+    one.answer = found.same === true && one.held !== undefined ? confirmed(one.held, level) : { entry, level, hot };
   }
 }
 
@@ -287,6 +290,7 @@ class Finished implements Answer {
   readonly entry: Entry | undefined;
   readonly level: Level | undefined;
   readonly same: boolean;
+  readonly hot: boolean;
   readonly stale: boolean;
   readonly revalidate: boolean;
   readonly tombstone: Entry | undefined;
@@ -298,6 +302,7 @@ class Finished implements Answer {
     this.entry = held?.entry;
     this.level = held?.level;
     this.same = held?.same === true;
+    this.hot = held?.hot === true;
     this.stale = revalidate || standIn || isRescued;
     this.revalidate = revalidate;
     this.tombstone = tombstone;

@@ -36,8 +36,10 @@ export interface LocalTier {
    * Keeps the newer (`mergeEntries`). A fill of the very data that are here confirms them: what is kept stays as it is,
    * decoded, and is no longer doubted. May decline silently to keep what it has no room for.
    * @param copy the value as `Codec.copy` makes it, in place of a payload
+   * @param hot it is worth its room, whatever is known here of how often it is asked for. How long it may be used is
+   *   the same as for everything else
    */
-  put(key: string, entry: Entry, mode: WriteMode, copy?: unknown): WriteOutcome;
+  put(key: string, entry: Entry, mode: WriteMode, copy?: unknown, hot?: boolean): WriteOutcome;
   /** As a fill of the very data that are here, without its payload. Does nothing when something else is here by now. */
   confirm(key: string, told: Entry): void;
   /** Forgets the copy here; says nothing about the entry elsewhere. */

@@ -26,6 +26,8 @@ export interface Found {
   readonly unsure?: boolean;
   /** It is the very entry that the asker holds, and comes without its payload. */
   readonly same?: true;
+  /** Many ask for it, more often than the asker alone can know: its memory should keep it. Says nothing about the entry. */
+  readonly hot?: boolean;
 }
 
 export const MISS: Outcome = Object.freeze({ kind: 'miss' });

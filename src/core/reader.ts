@@ -62,6 +62,7 @@ const NOTHING: Answer = Object.freeze({
   level: undefined,
   value: undefined,
   same: false,
+  hot: false,
   stale: false,
   revalidate: false,
   tombstone: undefined,

@@ -40,6 +40,7 @@ export function cacheStats({ tally, local, tiers, city, origin, levelState, leve
     loadErrors: tally.loadErrors,
     staleServed: tally.staleServed,
     clampedEventTimes: tally.clampedEventTimes,
+    hotAnswers: tally.hotAnswers,
     levels,
   };
 }

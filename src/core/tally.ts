@@ -24,6 +24,7 @@ export class Tally implements Recorder {
   loadErrors = 0;
   staleServed = 0;
   clampedEventTimes = 0;
+  hotAnswers = 0;
 
   constructor(next: Recorder) {
     this.#next = next;

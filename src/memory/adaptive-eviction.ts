@@ -61,9 +61,9 @@ export class AdaptiveEviction implements EvictionPolicy {
     this.#policy = new WindowTinyLfu(TUNINGS[LRU] as Tuning, seed, slots);
   }
 
-  admits(keyHash: number, weight: number): boolean {
+  admits(keyHash: number, weight: number, hot = false): boolean {
     const hash = this.#mix(keyHash);
-    if (this.#policy.admits(hash, weight)) return true;
+    if (this.#policy.admits(hash, weight, hot)) return true;
     if (this.#isSampled(hash)) this.#use(hash, weight);
     return false;
   }
@@ -78,6 +78,11 @@ export class AdaptiveEviction implements EvictionPolicy {
 
   onHit(slot: number): void {
     if (this.#policy.hit(slot)) this.#use(this.#policy.hashOf(slot), this.#policy.weightOf(slot));
+  }
+
+  /** Is no use: what the reads here would find without it is what the miniatures are to say. */
+  favor(slot: number): void {
+    this.#policy.favor(slot);
   }
 
   onResize(slot: number, weight: number): void {

@@ -1,7 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import type { Codec, Decoded, Readers } from '../core/codec.js';
 import { type Entry, isSameData, mergeEntries, NO_PAYLOAD, type WriteMode } from '../core/entry.js';
-import type { FeedLeases } from '../core/feed-lease.js';
 import type { Floors } from '../core/floors.js';
 import { hashKey, PARTITIONS } from '../core/key.js';
 import { type LocalEntry, type LocalTier, NOT_HERE } from '../core/local.js';
@@ -12,6 +11,7 @@ import { ENTRY_OVERHEAD_BYTES, sizeOf } from './entry-size.js';
 import type { EvictionPolicy } from './eviction.js';
 import { KeyIndex } from './key-index.js';
 import { positiveLimit } from './limit.js';
+import type { MemoryTierParts } from './memory-tier-parts.js';
 import { type KeptPayload, keepPayload, payloadOf } from './payload.js';
 import type { SlotRows } from './slot-rows.js';
 import { COPIED, FREE, isDecoded, NO_STAMP, NOTHING, type Page, READ_ONCE, SHARED, Slots, UNREAD } from './slots.js';
@@ -24,21 +24,6 @@ const SWEEP_SLOTS = 4;
 
 /** Stands for the payload of the entry that is here, which is decoded already or stays where it is. */
 const HELD: Uint8Array = new Uint8Array(0);
-
-export interface MemoryTierParts {
-  readonly clock: Clock;
-  readonly codec: Codec;
-  readonly floors: Floors;
-  readonly eviction: EvictionPolicy;
-  /** Of keys, tags, payloads or, once they are decoded, values, and `ENTRY_OVERHEAD_BYTES` each. */
-  readonly maxBytes: number;
-  readonly maxEntries: number;
-  readonly leases: FeedLeases;
-  /** How long a copy may be used before the levels below are asked again, in ms; left out, for as long as it lives. */
-  readonly holdMaxMs?: number;
-  /** As the clock's `monotonicMs`, perhaps a little behind; what it costs, every hit costs. Left out, that one. */
-  readonly recentMs?: () => number;
-}
 
 /**
  * The level in this process's memory. An index finds the slot of a key; what is known of it lies in arrays at the slot's
@@ -148,19 +133,20 @@ export class MemoryTier implements LocalTier {
     };
   }
 
-  put(key: string, entry: Entry, mode: WriteMode, copy?: unknown): WriteOutcome {
+  put(key: string, entry: Entry, mode: WriteMode, copy?: unknown, hot = false): WriteOutcome {
     const nowMs = this.#clock.monotonicMs();
     this.#sweep(nowMs);
     if (!this.#floors.passes(key, filledOf(entry))) return { kind: 'superseded' };
     const slot = this.#liveSlot(key, nowMs);
     if (copy !== undefined && !this.#keepsObject(slot, copy)) {
-      return this.put(key, { ...entry, payload: this.#codec.encode(copy) }, mode);
+      return this.put(key, { ...entry, payload: this.#codec.encode(copy) }, mode, undefined, hot);
     }
     const current = slot === undefined ? undefined : this.#entryAt(slot, nowMs);
     const merged = mergeEntries(current, entry, mode);
     const isConfirmed = merged.accepted || (mode === 'fill' && isSameData(merged.entry, entry));
-    if (merged.entry !== current) this.#keep(key, slot, merged.entry, nowMs, isConfirmed, copy);
+    if (merged.entry !== current) this.#keep(key, slot, merged.entry, nowMs, isConfirmed, copy, hot);
     else if (slot !== undefined && isConfirmed) this.#trust(this.#slots.pageOf(slot), Slots.placeOf(slot), nowMs);
+    if (slot !== undefined && hot && this.#index.get(key) === slot) this.#eviction.favor(slot);
     return merged.accepted ? STORED : { kind: 'superseded', by: merged.entry.version };
   }
 
@@ -301,7 +287,15 @@ export class MemoryTier implements LocalTier {
   }
 
   /** Makes `entry` what is kept of `key`, if there is room and use for it. */
-  #keep(key: string, held: number | undefined, entry: Entry, nowMs: number, isConfirmed: boolean, copy: unknown): void {
+  #keep(
+    key: string,
+    held: number | undefined,
+    entry: Entry,
+    nowMs: number,
+    isConfirmed: boolean,
+    copy: unknown,
+    hot: boolean,
+  ): void {
     const freshUntilMs = entry.freshUntilMs - this.#wallAheadMs(nowMs);
     const isDead = nowMs >= freshUntilMs + Math.max(entry.staleWhileRevalidateMs, entry.staleIfErrorMs);
     const isHeld = held !== undefined && entry.payload === HELD;
@@ -312,7 +306,7 @@ export class MemoryTier implements LocalTier {
       if (held !== undefined) this.#remove(held);
       return;
     }
-    const slot = held ?? this.#insert(key, sizeBytes, nowMs);
+    const slot = held ?? this.#insert(key, sizeBytes, nowMs, hot);
     if (slot === undefined) return;
     const page = this.#slots.pageOf(slot);
     const at = Slots.placeOf(slot);
@@ -347,9 +341,9 @@ export class MemoryTier implements LocalTier {
   }
 
   /** A slot for a new key, if there is room for it. */
-  #insert(key: string, sizeBytes: number, nowMs: number): number | undefined {
+  #insert(key: string, sizeBytes: number, nowMs: number, hot: boolean): number | undefined {
     const hash = hashKey(key);
-    if (!this.#hasRoom(sizeBytes) && !this.#eviction.admits(hash, this.#weightOf(sizeBytes))) return undefined;
+    if (!this.#hasRoom(sizeBytes) && !this.#eviction.admits(hash, this.#weightOf(sizeBytes), hot)) return undefined;
     if (!this.#makeRoom(sizeBytes)) return undefined;
     const slot = this.#slots.take();
     const page = this.#slots.pageOf(slot);
@@ -360,6 +354,7 @@ export class MemoryTier implements LocalTier {
     page.rows.begin(at, hash & (PARTITIONS - 1), nowMs);
     this.#index.set(key, slot);
     this.#eviction.onInsert(slot, hash, this.#weightOf(sizeBytes));
+    if (hot) this.#eviction.favor(slot);
     return slot;
   }
 

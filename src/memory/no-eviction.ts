@@ -5,6 +5,7 @@ export const NO_EVICTION: EvictionPolicy = Object.freeze({
   admits: () => true,
   onInsert() {},
   onHit() {},
+  favor() {},
   onResize() {},
   onRemove() {},
   victim: () => -1,

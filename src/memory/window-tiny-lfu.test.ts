@@ -6,7 +6,7 @@ import { type Tuning, WindowTinyLfu } from './window-tiny-lfu.js';
 const SEED = 7;
 
 const step = fc.record({
-  do: fc.constantFrom('insert', 'insert', 'hit', 'hit', 'resize', 'remove', 'evict'),
+  do: fc.constantFrom('insert', 'insert', 'hit', 'hit', 'favor', 'resize', 'remove', 'evict'),
   at: fc.nat(200),
   weight: fc.integer({ min: 1, max: 20 }),
 });
@@ -52,6 +52,7 @@ class Tried {
   #use(verb: string, slot: number, weight: number): void {
     expect(this.weights.has(slot)).toBe(true);
     if (verb === 'hit') this.policy.onHit(slot);
+    else if (verb === 'favor') this.policy.favor(slot);
     else if (verb === 'resize') {
       this.policy.onResize(slot, weight);
       this.weights.set(slot, weight);
@@ -60,6 +61,23 @@ class Tried {
       this.weights.delete(slot);
     }
   }
+}
+
+/** What is left of 1,000 entries that come one by one where there is room for 100; others ask for the first `favored`. */
+function flooded(window: number, favored: number): ReadonlySet<number> {
+  const policy = new WindowTinyLfu({ window, welcome: 3, welcomeShare: 1 }, SEED, 100);
+  const here = new Set<number>();
+  for (let i = 0; i < 1_000; i++) {
+    if (i >= 100) {
+      const victim = policy.victim();
+      policy.onRemove(victim);
+      here.delete(victim);
+    }
+    policy.onInsert(i, hashKey(`key:${i}`), 1);
+    here.add(i);
+    if (i < favored) policy.favor(i);
+  }
+  return here;
 }
 
 describe('WindowTinyLfu', () => {
@@ -109,5 +127,28 @@ describe('WindowTinyLfu', () => {
       policy.onRemove(gone.at(-1) as number);
     }
     expect(gone).not.toContain(19);
+  });
+
+  describe.each([0.01, 0.2, 1])('with a window of %s', (window) => {
+    it('keeps what others ask for often, though nobody reads it here, whatever comes', () => {
+      const here = flooded(window, 9);
+      for (let slot = 0; slot < 9; slot++) expect(here).toContain(slot);
+    });
+  });
+
+  it('gives a tenth of the room to what others ask for, the latest of it, and no more', () => {
+    const here = flooded(1, 100);
+    expect([...here].filter((slot) => slot < 100)).toEqual([90, 91, 92, 93, 94, 95, 96, 97, 98, 99]);
+  });
+
+  it('takes in what is heavier than others when others ask for it often, unless it takes a tenth of the room', () => {
+    const policy = new WindowTinyLfu({ window: 0.01, welcome: 16, welcomeShare: 1 }, SEED, 100);
+    for (let slot = 0; slot < 100; slot++) {
+      policy.onInsert(slot, hashKey(`key:${slot}`), 100);
+      for (let i = 0; i < 4; i++) policy.onHit(slot);
+    }
+    expect(policy.admits(hashKey('heavy'), 1_000)).toBe(false);
+    expect(policy.admits(hashKey('heavy'), 1_000, true)).toBe(true);
+    expect(policy.admits(hashKey('heavier'), 1_001, true)).toBe(false);
   });
 });

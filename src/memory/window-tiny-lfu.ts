@@ -14,10 +14,14 @@ export interface Tuning {
 const WINDOW = 0;
 const PROBATION = 1;
 const PROTECTED = 2;
-const LISTS = 3;
+/** Of those that others ask for often. */
+const FAVORED = 3;
+const LISTS = 4;
 
 /** Of what is not the window's, the share of what was read there again. */
 const PROTECTED_SHARE = 0.8;
+/** Of all, the share that is kept for what others ask for often. The rest is left to those who are read here. */
+const FAVORED_SHARE = 0.1;
 /** Frequencies are halved each time that there were so many uses per entry. */
 const USES_PER_AGE = 10;
 /** What is among the latest so-manieth of its list is not moved to its front: it is there, and moving costs. */
@@ -61,6 +65,8 @@ const MOVED_MASK = 0xff_ffff;
  *   one word and no look at the sketch, and the estimates are better.
  * - Entries have weights. A candidate is weighed against as many victims as have its weight together ("Lightweight Robust
  *   Size Aware Cache Management", ACM TOS 2022: aggregated victims).
+ * - What others ask for often (`favor`) is in a list of its own, as far as a share of the room goes: no tuning and no flood
+ *   of other keys displaces it. What is beyond that share is the window's again.
  * - A candidate that was asked for a few times may be welcome whatever the victim's frequency (`Tuning`): where favourites
  *   change that is better by 5 points and more.
  */
@@ -114,8 +120,8 @@ export class WindowTinyLfu implements EvictionPolicy {
     this.#tuning = tuning;
   }
 
-  admits(keyHash: number, weight: number): boolean {
-    if (!this.#isOverweight(weight)) return true;
+  admits(keyHash: number, weight: number, hot = false): boolean {
+    if (!this.#isOverweight(weight) || (hot && weight <= FAVORED_SHARE * this.#weight)) return true;
     const frequency = Math.min(this.#sketch.frequency(keyHash) + 1, FREQUENCY_MAX);
     if (this.#isWorth(frequency, weight)) return true;
     this.#count();
@@ -158,6 +164,11 @@ export class WindowTinyLfu implements EvictionPolicy {
     return (state & MARKED) !== 0;
   }
 
+  favor(slot: number): void {
+    this.#unlink(slot, this.#listOf(slot));
+    this.#append(slot, FAVORED);
+  }
+
   onResize(slot: number, weight: number): void {
     const more = weight - (this.#weights[slot] as number);
     this.#weights[slot] = weight;
@@ -175,6 +186,7 @@ export class WindowTinyLfu implements EvictionPolicy {
   }
 
   victim(): number {
+    this.#shrinkFavored();
     const candidate = this.#first[WINDOW] as number;
     const rival = this.#firstOfMain();
     if (rival < 0) return candidate;
@@ -214,7 +226,7 @@ export class WindowTinyLfu implements EvictionPolicy {
 
   /** Visits all slots, the least useful first. */
   forEach(visit: (slot: number) => void): void {
-    for (const list of [PROBATION, WINDOW, PROTECTED]) {
+    for (const list of [PROBATION, WINDOW, PROTECTED, FAVORED]) {
       for (let slot = this.#first[list] as number; slot >= 0; slot = this.#rows[slot * ROW + NEXT] as number) {
         visit(slot);
       }
@@ -256,7 +268,8 @@ export class WindowTinyLfu implements EvictionPolicy {
   #protect(slot: number): void {
     this.#unlink(slot, PROBATION);
     this.#append(slot, PROTECTED);
-    const most = (this.#weight - (this.#listWeights[WINDOW] as number)) * PROTECTED_SHARE;
+    const others = (this.#listWeights[WINDOW] as number) + (this.#listWeights[FAVORED] as number);
+    const most = (this.#weight - others) * PROTECTED_SHARE;
     for (let moves = 0; moves < MOVES_MAX && (this.#listWeights[PROTECTED] as number) > most; moves++) {
       const first = this.#first[PROTECTED] as number;
       if (first === slot) return;
@@ -272,6 +285,16 @@ export class WindowTinyLfu implements EvictionPolicy {
       const first = this.#first[WINDOW] as number;
       this.#unlink(first, WINDOW);
       this.#append(first, PROBATION);
+    }
+  }
+
+  /** Only when something has to go: until then all of them are here, and their share of the room is not known. */
+  #shrinkFavored(): void {
+    const most = FAVORED_SHARE * this.#weight;
+    for (let moves = 0; moves < MOVES_MAX && (this.#listWeights[FAVORED] as number) > most; moves++) {
+      const first = this.#first[FAVORED] as number;
+      this.#unlink(first, FAVORED);
+      this.#append(first, WINDOW);
     }
   }
 

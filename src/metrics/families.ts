@@ -64,6 +64,9 @@ function readFamilies({ snapshot, stats }: CacheNumbers): readonly MetricFamily[
     counter('fleetflow_cache_clamped_event_times_total', 'Event times too far in the future that were clamped.', [
       { value: stats.clampedEventTimes },
     ]),
+    counter('fleetflow_cache_hot_answers_total', 'Answers of peers for keys that many ask for, which memory keeps.', [
+      { value: stats.hotAnswers },
+    ]),
   ];
 }
 

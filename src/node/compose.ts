@@ -29,6 +29,7 @@ import { createPeers, type Peers } from '../peer/peers.js';
 import { Bulkhead } from '../policy/bulkhead.js';
 import { guardTier, sliceTier } from '../policy/guard.js';
 import { HedgeSet } from '../policy/hedge-set.js';
+import { HotKeys } from '../policy/hot-keys.js';
 import { createRedis, type Redis } from '../redis/redis.js';
 import { type CacheConfig, type ResolvedConfig, resolveConfig } from './config.js';
 import { type Health, LevelWatch } from './level-watch.js';
@@ -262,6 +263,7 @@ async function openPeers(
   },
 ): Promise<Peers & { readonly guarded: Tier }> {
   const { clock, origin, hlc, floors, watch, onMistake, registry, onRefused, hedge } = parts;
+  const hotKeys = new HotKeys();
   const peers = await createPeers({
     listen: config.listen,
     ...(config.advertise !== undefined && { advertise: config.advertise }),
@@ -281,6 +283,7 @@ async function openPeers(
     floors,
     guard: watch.guard('peer', 'peer', config.timeout),
     hedge,
+    hot: { note: (key) => hotKeys.note(key, clock.monotonicMs()) },
     onRefused,
     onError: (error) => {
       watch.tell('peer', error);

@@ -1,21 +1,24 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../test/virtual-clock.js';
 import type { Call } from '../core/call.js';
+import { tombstone } from '../core/entry.js';
+import { encodeEntry } from '../core/entry-format.js';
 import { CacheError } from '../core/errors.js';
+import { VERSION_ZERO } from '../core/version.js';
 import { Batcher } from './batcher.js';
 import type { PeerRead } from './transport.js';
 import { decodeRequest, encodeReply, type WireRead } from './wire.js';
 
 /** A request that is under way, to be answered by the test. */
-interface Sent {
+interface UnderWay {
   readonly reads: readonly string[];
   readonly writes: number;
-  reply(body: Uint8Array): void;
+  reply(body: Uint8Array, hot?: string): void;
   fail(error: Error): void;
 }
 
 let clock: VirtualClock;
-let sent: Sent[];
+let sent: UnderWay[];
 let batcher: Batcher;
 
 beforeEach(() => {
@@ -23,7 +26,8 @@ beforeEach(() => {
   sent = [];
   batcher = new Batcher(clock, 'peer x:1', (body) => {
     const { reads, writes } = decodeRequest(body);
-    return new Promise((reply, fail) => {
+    return new Promise((resolve, fail) => {
+      const reply = (answer: Uint8Array, hot?: string) => resolve({ body: answer, hot });
       sent.push({ reads, writes: writes.length, reply, fail });
     });
   });
@@ -33,7 +37,7 @@ function call(waitMs = 1_000): Call {
   return { deadlineAtMs: clock.monotonicMs() + waitMs, signal: undefined, reason: 'read' };
 }
 
-function misses(request: Sent | undefined): void {
+function misses(request: UnderWay | undefined): void {
   request?.reply(encodeReply({ reads: (request?.reads ?? []).map(() => 'miss'), writes: [], leases: [] }));
 }
 
@@ -126,6 +130,21 @@ describe('adaptive batching', () => {
     await clock.advanceSettled(0);
     misses(sent[1]);
     expect(await kindsOf(next)).toEqual(['miss']);
+  });
+
+  it('says of which keys the peer is asked often, and takes no other word about them for one', async () => {
+    const entry = encodeEntry(tombstone({ ms: 5, counter: 0 }, VERSION_ZERO, clock.wallMs(), 60_000));
+    const hotOf = async (hot: string | undefined) => {
+      const read = batcher.read(['a', 'b', 'c', 'd'], call());
+      await clock.advanceSettled(0);
+      sent
+        .pop()
+        ?.reply(encodeReply({ reads: [entry, entry, { doubted: entry }, 'miss'], writes: [], leases: [] }), hot);
+      return (await read).map((outcome) => outcome.kind === 'found' && outcome.hot === true);
+    };
+    expect(await hotOf('1,2,3,4,99')).toEqual([false, true, false, false]);
+    expect(await hotOf(undefined)).toEqual([false, false, false, false]);
+    expect(await hotOf('all of them')).toEqual([false, false, false, false]);
   });
 
   it('fails only the key whose entry cannot be read', async () => {

@@ -4,6 +4,7 @@ import type { Entry } from '../core/entry.js';
 import { decodeEntry } from '../core/entry-format.js';
 import { CacheError, toError } from '../core/errors.js';
 import { MISS, type SkipReason, type WriteOutcome } from '../core/outcome.js';
+import { parseHot } from './hot-reads.js';
 import type { LeaseQuestion } from './lease-wire.js';
 import { BATCH_BYTES_MAX, BATCH_KEYS_MAX } from './limits.js';
 import { Ticket } from './ticket.js';
@@ -19,8 +20,15 @@ const IN_FLIGHT_MAX = 2;
 const QUEUE_KEYS_MAX = 32_768;
 const QUEUE_BYTES_MAX = 16 * 1_048_576;
 
-/** Sends a request and resolves with the body of the reply. Rejects with a CacheError; `overloaded` is no failure. */
-export type Send = (body: Uint8Array) => Promise<Uint8Array>;
+/** The reply to a request. */
+export interface Sent {
+  readonly body: Uint8Array;
+  /** Which of its reads are of hot keys, as `formatHot` says it. */
+  readonly hot: string | undefined;
+}
+
+/** Sends a request and resolves with the reply. Rejects with a CacheError; `overloaded` is no failure. */
+export type Send = (body: Uint8Array) => Promise<Sent>;
 
 type Item =
   | { readonly kind: 'read'; readonly key: string; readonly ticket: Ticket<PeerRead>; readonly index: number }
@@ -152,7 +160,7 @@ export class Batcher {
         writes: writes.map(({ write }) => write),
         leases: leases.map(({ question }) => question),
       });
-      const body = await this.#send(request);
+      const { body, hot } = await this.#send(request);
       const reply = decodeReply(body, { reads: reads.length, writes: writes.length, leases: leases.length });
       writes.forEach(({ ticket, index }, i) => {
         ticket.settle(index, this.#named(reply.writes[i] as WriteOutcome));
@@ -160,7 +168,7 @@ export class Batcher {
       leases.forEach(({ ticket, index }, i) => {
         ticket.settle(index, reply.leases[i] as LeaseOutcome);
       });
-      this.#settleReads(reads, reply.reads);
+      this.#settleReads(reads, reply.reads, parseHot(hot));
     } catch (thrown) {
       const error = toError(thrown);
       const overloaded = error instanceof CacheError && error.code === 'overloaded';
@@ -173,13 +181,13 @@ export class Batcher {
     this.#pump();
   }
 
-  #settleReads(items: readonly ReadItem[], answers: readonly WireRead[]): void {
+  #settleReads(items: readonly ReadItem[], answers: readonly WireRead[], hot: ReadonlySet<number>): void {
     const later: ReadItem[] = [];
     answers.forEach((answer, i) => {
       const item = items[i] as ReadItem;
       if (answer === 'miss') item.ticket.settle(item.index, MISS);
       else if (answer === 'later') later.push(item);
-      else item.ticket.settle(item.index, this.#toOutcome(answer));
+      else item.ticket.settle(item.index, this.#toOutcome(answer, hot.has(i)));
     });
     if (later.length === 0) return;
     if (later.length === answers.length) {
@@ -191,12 +199,13 @@ export class Batcher {
     this.#taken = 0;
   }
 
-  #toOutcome(read: Uint8Array | DoubtedRead): PeerRead {
+  #toOutcome(read: Uint8Array | DoubtedRead, hot: boolean): PeerRead {
     const isSure = read instanceof Uint8Array;
     try {
       const entry = decodeEntry(isSure ? read : read.doubted);
       this.#check(entry);
-      return { kind: isSure ? 'found' : 'doubted', entry };
+      if (!isSure) return { kind: 'doubted', entry };
+      return hot ? { kind: 'found', entry, hot } : { kind: 'found', entry };
     } catch (thrown) {
       return { kind: 'failed', error: toError(thrown) };
     }

@@ -1,6 +1,6 @@
 import type { Dispatcher, Pool } from 'undici';
 import type { Clock } from '../core/clock.js';
-import { EPOCH_HEADER, TIME_HEADER } from './limits.js';
+import { EPOCH_HEADER, HOT_HEADER, TIME_HEADER } from './limits.js';
 
 export interface HttpReply {
   readonly status: number;
@@ -9,6 +9,8 @@ export interface HttpReply {
   readonly epoch: string | undefined;
   /** The value of `TIME_HEADER`. */
   readonly time: string | undefined;
+  /** The value of `HOT_HEADER`. */
+  readonly hot: string | undefined;
 }
 
 /**
@@ -26,6 +28,7 @@ export function exchange(
     let status = 0;
     let epoch: string | undefined;
     let time: string | undefined;
+    let hot: string | undefined;
     let controller: Dispatcher.DispatchController | undefined;
     let timedOut: Error | undefined;
     const cancel = clock.schedule(limitMs, () => {
@@ -43,13 +46,15 @@ export function exchange(
         status = statusCode;
         epoch = firstOf(headers[EPOCH_HEADER]);
         time = firstOf(headers[TIME_HEADER]);
+        hot = firstOf(headers[HOT_HEADER]);
       },
       onResponseData(_controller, chunk) {
         chunks.push(chunk);
       },
       onResponseEnd() {
         cancel();
-        resolve({ status, epoch, time, body: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks) });
+        const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+        resolve({ status, epoch, time, hot, body });
       },
       onResponseError(_controller, error) {
         cancel();

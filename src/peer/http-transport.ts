@@ -6,7 +6,7 @@ import type { Entry } from '../core/entry.js';
 import { CacheError, toError } from '../core/errors.js';
 import type { Floor } from '../core/floors.js';
 import type { WriteOutcome } from '../core/outcome.js';
-import { Batcher } from './batcher.js';
+import { Batcher, type Sent } from './batcher.js';
 import { formatFloors, parseFloorList } from './control-format.js';
 import type { DriftGate } from './drift.js';
 import type { GossipReply, GossipRequest } from './gossip.js';
@@ -192,12 +192,12 @@ class HttpPeer {
       connectTimeout: REQUEST_MAX_MS,
       maxResponseSize: REPLY_BYTES_MAX,
     });
-    const send = async (body: Uint8Array): Promise<Uint8Array> => {
+    const send = async (body: Uint8Array): Promise<Sent> => {
       const headers =
         options.epoch === undefined ? BATCH_HEADERS : { ...BATCH_HEADERS, [EPOCH_HEADER]: options.epoch() };
       const reply = await this.#ask({ method: 'POST', path: '/internal/cache/batch', headers, body });
       if (reply.epoch !== undefined) options.onEpoch?.(address);
-      return reply.body;
+      return reply;
     };
     this.batcher = new Batcher(options.clock, peerName(address), send, check);
   }

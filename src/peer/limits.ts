@@ -34,5 +34,10 @@ export const HOPS_HEADER = 'x-fleetflow-hops';
  * asked learns from it that it does not know of a change.
  */
 export const EPOCH_HEADER = 'x-fleetflow-epoch';
+/**
+ * With the answer to a batch: which of its reads are of keys that many ask for, as places, with commas between. Beside the
+ * body, because a node that does not know of it must be able to read that.
+ */
+export const HOT_HEADER = 'x-fleetflow-hot';
 /** With an answer to gossip: the time of the node that gave it, in ms since 1970. */
 export const TIME_HEADER = 'x-fleetflow-time';

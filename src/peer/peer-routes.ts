@@ -11,8 +11,9 @@ import { formatFloorList, formatHello, isMark, parseFloors } from './control-for
 import type { DriftGate } from './drift.js';
 import { formatGossip, parseGossipRequest } from './gossip-format.js';
 import { encodePage, parseHandover } from './handover-format.js';
+import { formatHot } from './hot-reads.js';
 import { HttpProblem } from './http-problem.js';
-import { BODY_BYTES_MAX, EPOCH_HEADER, PAYLOAD_BYTES_MAX, REQUEST_MAX_MS, TIME_HEADER } from './limits.js';
+import { BODY_BYTES_MAX, EPOCH_HEADER, HOT_HEADER, PAYLOAD_BYTES_MAX, REQUEST_MAX_MS, TIME_HEADER } from './limits.js';
 import type { HandleRequest, PeerReply, PeerRequest } from './peer-server.js';
 import type { PeerService } from './peer-service.js';
 import {
@@ -111,11 +112,13 @@ async function postBatch(request: PeerRequest, { service, drift }: RouteParts): 
   const batch = decodeRequest(await request.body(BODY_BYTES_MAX));
   for (const { bytes } of batch.writes) drift.checkEncoded(bytes);
   for (const lease of batch.leases) if (lease.verb === 'acquire') drift.checkReading(lease.since);
-  const body = encodeReply(service.batch(batch));
+  const answer = service.batch(batch);
+  const hot = formatHot(answer.hot);
   const epoch = service.epoch();
   const theirs = request.header(EPOCH_HEADER);
   const differs = theirs !== undefined && theirs !== epoch;
-  return { status: 200, body, ...(differs && { headers: { [EPOCH_HEADER]: epoch } }) };
+  const headers = { ...(differs && { [EPOCH_HEADER]: epoch }), ...(hot !== undefined && { [HOT_HEADER]: hot }) };
+  return { status: 200, body: encodeReply(answer), headers };
 }
 
 async function postHandover(request: PeerRequest, service: PeerService): Promise<PeerReply> {

@@ -26,6 +26,27 @@ describe('what a node answers of a bucket in doubt', () => {
   });
 });
 
+describe('a key that is asked for often', () => {
+  it('is pointed out by its place, when it is here and beyond doubt', () => {
+    const store = new SlabPeerStore(clock, 1_048_576);
+    const doubts = new Doubts();
+    const bytes = Buffer.from(encodeEntry(tombstone({ ms: 5, counter: 0 }, VERSION_ZERO, clock.wallMs(), 60_000)));
+    for (const key of ['hot', 'cold', 'doubted']) store.write(key, bytes, 'set');
+    doubts.add(bucketOf('doubted'));
+    const noted: string[] = [];
+    const hotReads = {
+      note(key: string): boolean {
+        noted.push(key);
+        return key !== 'cold';
+      },
+    };
+    const reads = ['cold', 'none', 'hot', 'doubted', 'hot'];
+    expect(answerBatch(store, counter, { reads, writes: [], leases: [] }, doubts, hotReads).hot).toEqual([2, 4]);
+    expect(noted).toEqual(['cold', 'hot', 'hot']);
+    expect(answerBatch(store, counter, { reads, writes: [], leases: [] }, doubts).hot).toEqual([]);
+  });
+});
+
 describe('doubts', () => {
   it('count each bucket once, and know when one was doubted anew', () => {
     const doubts = new Doubts();

@@ -3,6 +3,7 @@ import { bucketOf } from '../core/key.js';
 import type { Doubts } from './doubts.js';
 import type { GossipReply, GossipRequest } from './gossip.js';
 import type { HandoverPage, HandoverRequest } from './handover-format.js';
+import type { HotReads } from './hot-reads.js';
 import type { LeaseQuestion, LeaseReply } from './lease-wire.js';
 import { BATCH_BYTES_MAX } from './limits.js';
 import type { PeerStore } from './peer-store.js';
@@ -12,7 +13,7 @@ import type { BatchReply, BatchRequest, WireRead } from './wire.js';
 /** What a node answers to others, whatever way the question came. */
 export interface PeerService {
   /** From the own store, and never by asking further: a request hops once. */
-  batch(request: BatchRequest): BatchReply;
+  batch(request: BatchRequest): BatchAnswer;
   hello(): Hello;
   handover(request: HandoverRequest): HandoverPage;
   gossip(said: Gossiped<GossipRequest>): Promise<Gossiped<GossipReply>>;
@@ -21,6 +22,11 @@ export interface PeerService {
   floors(after: string | undefined): FloorList;
   /** @throws CacheError `level-failed` when the sender's clock is too far ahead to be followed */
   takeFloors(floors: readonly Floor[]): void;
+}
+
+export interface BatchAnswer extends BatchReply {
+  /** Places of the reads whose keys are asked for often, and are here beyond doubt. */
+  readonly hot: readonly number[];
 }
 
 /** Whoever knows what an owner has to say about leases. */
@@ -34,17 +40,21 @@ export function answerBatch(
   counter: LeaseCounter,
   { reads, writes, leases }: BatchRequest,
   doubts?: Pick<Doubts, 'has'>,
-): BatchReply {
+  hotReads?: HotReads,
+): BatchAnswer {
   // Writes first: who asks for both in one request wants to read what it wrote, and be told of it.
   const outcomes = writes.map(({ key, bytes, mode }) => store.write(key, bytes, mode));
   const replies = leases.map((question) => counter.answer(question));
   let room = BATCH_BYTES_MAX;
-  const answers = reads.map((key): WireRead => {
+  const hot: number[] = [];
+  const answers = reads.map((key, place): WireRead => {
     if (room <= 0) return 'later';
     const bytes = store.read(key);
     room -= bytes?.length ?? 0;
     if (bytes === undefined) return 'miss';
-    return doubts?.has(bucketOf(key)) === true ? { doubted: bytes } : bytes;
+    if (doubts?.has(bucketOf(key)) === true) return { doubted: bytes };
+    if (hotReads?.note(key) === true) hot.push(place);
+    return bytes;
   });
-  return { reads: answers, writes: outcomes, leases: replies };
+  return { reads: answers, writes: outcomes, leases: replies, hot };
 }

@@ -6,6 +6,7 @@ import { CacheError, toError } from '../core/errors.js';
 import { MISS, type Outcome, type SkipReason, STORED, type WriteOutcome } from '../core/outcome.js';
 import type { Tier, Write } from '../core/tier.js';
 import { newerVersion } from '../core/version.js';
+import type { HotReads } from './hot-reads.js';
 import { ENTRY_BYTES_MAX } from './limits.js';
 import type { Member } from './member.js';
 import { OwnerReads, type PeerHedge, type Question } from './owner-reads.js';
@@ -54,6 +55,8 @@ export interface PeerTierParts {
   readonly guard: PeerGuard;
   /** Left out: all who hold a key are asked at once. */
   readonly hedge?: PeerHedge;
+  /** Left out: nothing is hot here. */
+  readonly hot?: HotReads;
 }
 
 /** The places, in the question of a caller, of what one member is asked. */
@@ -162,14 +165,15 @@ export class PeerTier implements Tier {
 
   /** What the own store has of a key; if that is not enough, whom to ask for it is added to `questions`. */
   #readHere(key: string, answer: ReadAnswer, questions: Question[]): void {
-    const { owners, store, hedge } = this.#parts;
+    const { owners, store, hedge, hot } = this.#parts;
     const all = owners.holdersOf(key);
     let isDoubted = false;
     if (all.includes(owners.self)) {
       const bytes = store.read(key);
       isDoubted = owners.isDoubted(key);
       if (bytes === undefined) answer.take(MISS);
-      else answer.take({ kind: isDoubted ? 'doubted' : 'found', entry: decodeEntry(bytes) });
+      else if (isDoubted) answer.take({ kind: 'doubted', entry: decodeEntry(bytes) });
+      else answer.take({ kind: 'found', entry: decodeEntry(bytes), ...(hot?.note(key) === true && HOT) });
       if (answer.isFound) return;
     }
     const others: Member[] = [];
@@ -225,6 +229,8 @@ export class PeerTier implements Tier {
     }
   }
 }
+
+const HOT = Object.freeze({ hot: true });
 
 /** Never asked: everybody is asked at once. */
 const NO_HEDGE: PeerHedge = { delayMs: () => 0, grant: () => 0, won() {}, note() {}, forget() {} };

@@ -9,6 +9,7 @@ import { type Discovery, DiscoveryLoop } from './discovery.js';
 import { Door } from './door.js';
 import { DriftGate } from './drift.js';
 import { Handover, handOver } from './handover.js';
+import type { HotReads } from './hot-reads.js';
 import { HttpPeerTransport } from './http-transport.js';
 import { LeaseDesk } from './lease-desk.js';
 import { LeaseTable } from './lease-table.js';
@@ -65,6 +66,8 @@ export interface PeersOptions {
   readonly guard?: PeerGuard;
   /** Left out: all who hold a key are asked for it at once. */
   readonly hedge?: PeerHedge;
+  /** Left out: nobody is told that a key is asked for often. */
+  readonly hot?: HotReads;
   readonly onMembership?: (change: MembershipChange) => void;
   /** Told of each request, answer or connection that is refused: why, as one of some thirty words. */
   readonly onRefused?: (reason: string) => void;
@@ -225,7 +228,7 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     isDoubted: (key) => cluster.isDoubted(key),
     learned: (call) => driver.learned(call),
   };
-  const { hedge } = options;
+  const { hedge, hot } = options;
   const tier = new PeerTier({
     clock,
     owners,
@@ -233,6 +236,7 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     transport,
     guard,
     ...(hedge !== undefined && { hedge }),
+    ...(hot !== undefined && { hot }),
   });
   const driver: MembershipDriver = new MembershipDriver({
     clock,
@@ -244,7 +248,7 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     onError,
   });
   const service: PeerService = {
-    batch: (request) => answerBatch(desk.store, leases, request, cluster.doubts),
+    batch: (request) => answerBatch(desk.store, leases, request, cluster.doubts, hot),
     hello: () => ({
       node: self,
       epoch: cluster.epoch,

@@ -6,16 +6,13 @@ import { encodeEntry } from '../../src/core/entry-format.js';
 import { CacheError } from '../../src/core/errors.js';
 import type { Floor } from '../../src/core/floors.js';
 import { bucketOf } from '../../src/core/key.js';
-import type { GossipReply, GossipRequest } from '../../src/peer/gossip.js';
-import { handOver } from '../../src/peer/handover.js';
-import type { HandoverPage, HandoverRequest } from '../../src/peer/handover-format.js';
-import type { LeaseQuestion, LeaseReply } from '../../src/peer/lease-wire.js';
+import type { LeaseQuestion } from '../../src/peer/lease-wire.js';
 import { BATCH_KEYS_MAX } from '../../src/peer/limits.js';
-import { answerBatch, type PeerService } from '../../src/peer/peer-service.js';
-import { SlabPeerStore } from '../../src/peer/slab-store.js';
-import type { FloorList, Gossiped, Hello, PeerRead, PeerTransport } from '../../src/peer/transport.js';
-import type { BatchRequest, WireWrite } from '../../src/peer/wire.js';
+import type { PeerService } from '../../src/peer/peer-service.js';
+import type { PeerRead, PeerTransport } from '../../src/peer/transport.js';
+import type { WireWrite } from '../../src/peer/wire.js';
 import { ANSWER, QUESTION } from './gossip-sample.js';
+import { ServedPeer } from './served-peer.js';
 
 /** A network with a transport in it that knows the secret, and one that does not. */
 export interface TransportSubject {
@@ -71,6 +68,18 @@ export function transportContract(name: string, makeSubject: () => Promise<Trans
       keep('b', value(subject.clock, 'of b'));
       const outcomes = await transport.read(address, ['a', 'b', 'c', 'b'], call());
       expect(outcomes.map(textOf)).toEqual(['miss', 'of b', 'miss', 'of b']);
+    });
+
+    it('brings word of the keys that are asked for often', async () => {
+      for (const key of ['a', 'b', 'c']) keep(key, value(subject.clock, key));
+      peer.hot.add('b');
+      const outcomes = await transport.read(address, ['a', 'b', 'c', 'b'], call());
+      expect(outcomes.map((outcome) => outcome.kind === 'found' && outcome.hot === true)).toEqual([
+        false,
+        true,
+        false,
+        true,
+      ]);
     });
 
     it('brings every field of an entry', async () => {
@@ -311,63 +320,6 @@ export function transportContract(name: string, makeSubject: () => Promise<Trans
       await other.stop();
     });
   });
-}
-
-/** A peer with a real store that remembers what it was asked. */
-class ServedPeer implements PeerService {
-  readonly store: SlabPeerStore;
-  readonly batches: BatchRequest[] = [];
-  readonly words: LeaseQuestion[] = [];
-  readonly asked: Gossiped<GossipRequest>[] = [];
-  readonly raised: Floor[] = [];
-  readonly handovers: HandoverRequest[] = [];
-  refusal: CacheError | undefined;
-
-  constructor(clock: Clock) {
-    this.store = new SlabPeerStore(clock, 64 * MIB);
-  }
-
-  batch(request: BatchRequest) {
-    this.batches.push(request);
-    return answerBatch(this.store, this, request);
-  }
-
-  answer(question: LeaseQuestion): LeaseReply {
-    this.words.push(question);
-    return question.verb === 'acquire' ? { kind: 'busy', leftMs: this.words.length } : { kind: 'noted' };
-  }
-
-  hello(): Hello {
-    return {
-      node: { id: '0000000000ab', address: '127.0.0.1:1', weight: 1 },
-      epoch: '0123456789abcdef',
-      floors: 'ab.0',
-      members: [{ id: '0000000000cd', address: '127.0.0.1:2', weight: 1, status: 'suspect' }],
-    };
-  }
-
-  async gossip(said: Gossiped<GossipRequest>): Promise<Gossiped<GossipReply>> {
-    this.asked.push(said);
-    return { floors: 'ab.0', message: ANSWER };
-  }
-
-  handover(request: HandoverRequest): HandoverPage {
-    this.handovers.push(request);
-    return handOver(this.store, { has: (bucket) => bucket % 2 === 0 }, request, this.epoch());
-  }
-
-  epoch(): string {
-    return this.hello().epoch;
-  }
-
-  floors(after: string | undefined): FloorList {
-    return { mark: `ab.${this.raised.length}`, floors: this.raised.slice(Number(after?.split('.')[1] ?? 0)) };
-  }
-
-  takeFloors(floors: readonly Floor[]): void {
-    if (this.refusal !== undefined) throw this.refusal;
-    this.raised.push(...floors);
-  }
 }
 
 function versionAt(atMs: number) {

@@ -5,7 +5,8 @@ import { FeedLeases } from '../../src/core/feed-lease.js';
 import { Floors } from '../../src/core/floors.js';
 import { HLC_ZERO, type Hlc } from '../../src/core/hlc.js';
 import { AdaptiveEviction } from '../../src/memory/adaptive-eviction.js';
-import { MemoryTier, type MemoryTierParts } from '../../src/memory/memory-tier.js';
+import { MemoryTier } from '../../src/memory/memory-tier.js';
+import type { MemoryTierParts } from '../../src/memory/memory-tier-parts.js';
 import { VirtualClock } from '../virtual-clock.js';
 
 /** JSON, and a count of decodings. Text that starts with `dear ` is frozen for many readers only, `bytes ` never. */

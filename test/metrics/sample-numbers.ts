@@ -32,6 +32,7 @@ export function sampleNumbers(): CacheNumbers {
       loadErrors: 0,
       staleServed: 2,
       clampedEventTimes: 3,
+      hotAnswers: 4,
       levels: {
         local: { ...none, sizeBytes: 123_456, entries: 789, state: 'ok' },
         distributed: { ...none, sizeBytes: undefined, entries: undefined, state: 'degraded' },

@@ -15,6 +15,7 @@ import {
   type HandoverRequest,
   parseHandover,
 } from '../../src/peer/handover-format.js';
+import { formatHot } from '../../src/peer/hot-reads.js';
 import type { LeaseQuestion } from '../../src/peer/lease-wire.js';
 import { REQUEST_MAX_MS } from '../../src/peer/limits.js';
 import type { PeerService } from '../../src/peer/peer-service.js';
@@ -132,7 +133,10 @@ export class MemoryTransport implements PeerTransport {
         const deadlineAtMs = this.#clock.monotonicMs() + REQUEST_MAX_MS;
         const call: Call = { deadlineAtMs, signal: this.#closing.signal, reason: 'read' };
         const copy = Uint8Array.from(body);
-        return this.#ask(address, call, (service) => encodeReply(service.batch(decodeRequest(copy))));
+        return this.#ask(address, call, (service) => {
+          const answer = service.batch(decodeRequest(copy));
+          return { body: encodeReply(answer), hot: formatHot(answer.hot) };
+        });
       });
       this.#batchers.set(address, batcher);
     }

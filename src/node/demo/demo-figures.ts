@@ -277,6 +277,7 @@ function addStats(a: CacheStats, b: CacheStats): CacheStats {
     loadErrors: a.loadErrors + b.loadErrors,
     staleServed: a.staleServed + b.staleServed,
     clampedEventTimes: a.clampedEventTimes + b.clampedEventTimes,
+    hotAnswers: a.hotAnswers + b.hotAnswers,
     levels,
   };
 }
