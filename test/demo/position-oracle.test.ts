@@ -18,8 +18,11 @@ describe('the oracle', () => {
     expect(oracle.compare([{ ...HERE, at: HERE.at - 5_000, lat: 21 }])).toHaveLength(1);
   });
 
-  it('stays with the first of two reports of one time', () => {
-    expect(oracleOf({ lat: 20 }, { lat: 21 }).compare([{ ...HERE, lat: 20 }])).toEqual([]);
+  it('takes either of two reports of one time, and nothing else', () => {
+    const oracle = oracleOf({ lat: 20 }, { lat: 21 });
+    expect(oracle.compare([{ ...HERE, lat: 20 }])).toEqual([]);
+    expect(oracle.compare([{ ...HERE, lat: 21 }])).toEqual([]);
+    expect(oracle.compare([{ ...HERE, lat: 22 }])).toHaveLength(1);
   });
 
   it.each<[string, Partial<PositionReport>]>([

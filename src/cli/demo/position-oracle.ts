@@ -15,10 +15,11 @@ const SPEED_MAX_KMH = 300;
 
 /**
  * Knows, without any of the code that is tested, where each vehicle was last: at the newest valid time that was reported
- * for it, and of several reports of one time, at the first.
+ * for it. Of several reports of one time it is one, whichever: which one depends on how they were put into calls.
  */
 export class PositionOracle {
-  readonly #newest = new Map<string, PositionReport>();
+  /** Of the newest time, in the order in which they were sent. */
+  readonly #newest = new Map<string, [PositionReport, ...PositionReport[]]>();
 
   get vehicleIds(): readonly string[] {
     return [...this.#newest.keys()];
@@ -28,7 +29,8 @@ export class PositionOracle {
   take(report: PositionReport, nowMs: number): void {
     if (!isValid(report, nowMs)) return;
     const known = this.#newest.get(report.vehicleId);
-    if (known === undefined || report.at > known.at) this.#newest.set(report.vehicleId, report);
+    if (known === undefined || report.at > known[0].at) this.#newest.set(report.vehicleId, [report]);
+    else if (report.at === known[0].at && !known.some((other) => isSame(other, report))) known.push(report);
   }
 
   /** Nothing is known about this vehicle. */
@@ -39,10 +41,11 @@ export class PositionOracle {
   /** Where a node's answer, to the question about all vehicles, is wrong. */
   compare(found: readonly FoundPosition[]): Mismatch[] {
     const byId = new Map(found.map((position) => [position.vehicleId, position]));
-    return [...this.#newest.values()].flatMap(({ vehicleId, at, lat, lon, speedKmh, engineOn }) => {
+    return [...this.#newest.values()].flatMap((reports) => {
+      const { vehicleId, at, lat, lon, speedKmh, engineOn } = reports[0];
       const expected = { vehicleId, at, lat, lon, speedKmh, engineOn };
       const position = byId.get(vehicleId);
-      return isSame(expected, position) ? [] : [{ vehicleId, expected, found: position }];
+      return reports.some((report) => isSame(report, position)) ? [] : [{ vehicleId, expected, found: position }];
     });
   }
 }
@@ -58,6 +61,6 @@ export function isAhead(at: number, nowMs: number): boolean {
   return at > nowMs + AHEAD_MAX_MS;
 }
 
-function isSame(a: FoundPosition, b: FoundPosition | undefined): boolean {
+function isSame(a: Omit<FoundPosition, 'vehicleId'>, b: FoundPosition | undefined): boolean {
   return a.at === b?.at && a.lat === b.lat && a.lon === b.lon && a.speedKmh === b.speedKmh && a.engineOn === b.engineOn;
 }
