@@ -15,7 +15,7 @@ import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
  * The digest stands in the header, so that who asks is known before a byte of the body is read. Everything that a node
  * reads of a request is signed: what is not in SIGNED_HEADERS is not looked at.
  */
-export const SIGNATURE_SCHEME = 'FFC1';
+const SIGNATURE_SCHEME = 'FFC1';
 
 /** In the order of their names. */
 export const SIGNED_HEADERS = [
