@@ -149,8 +149,9 @@ function messyPings(): string {
     const ping = {
       v: `KA05MJ${1_000 + (i % 20)}`,
       t,
-      lat: 12 + chance.next(),
-      lon: 77 + chance.next(),
+      // Nowhere farther than a vehicle can have come: order and time are what is messy here.
+      lat: 12 + chance.next() / 20,
+      lon: 77 + chance.next() / 20,
       kmh: 30,
       ign: 1,
     };
@@ -158,7 +159,7 @@ function messyPings(): string {
     if (i % 200 !== 0) continue;
     lines.push(
       'garbage {',
-      JSON.stringify({ ...ping, lat: 13.5 }),
+      JSON.stringify({ ...ping, lat: 12.06 }),
       JSON.stringify({ ...ping, t: t + 1, lat: 0, lon: 0 }),
       JSON.stringify({ ...ping, t: t + 2, lat: 95 }),
       JSON.stringify({ ...ping, t: t + 3, kmh: 655.35 }),

@@ -139,7 +139,7 @@ describe('the door of a node', () => {
       -5_500,
       /^the request is refused: it was signed \d+ ms before the time of this node; 5000 ms are accepted/,
     ],
-    ['in the future', 60_000, /5\d{4} ms after the time of this node/],
+    ['in the future', 60_000, /(?:5\d{4}|60000) ms after the time of this node/],
   ])('refuses what was signed %s, and says by how much', async (_what, offMs, message) => {
     const reply = await send({ ...GET('x'), timeMs: Date.now() + offMs });
     expect([reply.status, reply.code]).toEqual([401, 'wrong-time']);
