@@ -4,15 +4,17 @@ import { CacheError, toError } from '../core/errors.js';
 import type { Outcome, WriteOutcome } from '../core/outcome.js';
 import type { Tier, Write } from '../core/tier.js';
 
+/** How long a read and a write may take of what is left of their call. */
+interface Slices {
+  readonly readMs: number;
+  readonly writeMs: number;
+}
+
 /**
- * A tier whose calls last no longer than their slice of the deadline, and never reject. For one that bounds all its waits by its calls,
- * as Redis does shard by shard: another timer around each of them would cost as much as the rest of a read.
+ * A tier whose calls last no longer than their slice of the deadline, and never reject. For one that bounds all its waits
+ * by its calls, as Redis does shard by shard: another timer around each of them would cost as much as the rest of a read.
  */
-export function sliceTier(
-  tier: Tier,
-  slices: { readonly readMs: number; readonly writeMs: number },
-  clock: Clock,
-): Tier {
+export function sliceTier(tier: Tier, slices: Slices, clock: Clock): Tier {
   return {
     level: tier.level,
     read: (keys, call, serves, held) =>
@@ -27,11 +29,7 @@ export function sliceTier(
  * A tier that keeps its promises to the ladder whatever it does inside: it answers within its slice of the deadline,
  * it never rejects, and one answer comes for every key.
  */
-export function guardTier(
-  tier: Tier,
-  slices: { readonly readMs: number; readonly writeMs: number },
-  clock: Clock,
-): Tier {
+export function guardTier(tier: Tier, slices: Slices, clock: Clock): Tier {
   return {
     level: tier.level,
     async read(keys, call, serves, held): Promise<readonly Outcome[]> {
