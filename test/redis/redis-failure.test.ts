@@ -98,6 +98,13 @@ describe('a Redis Cluster that is broken', () => {
       const { its, others } = await shareOf(victim!.port);
       expect(its.length).toBeGreaterThan(50);
       const gapsBefore = its.map((key) => subject.gapsOf(key));
+      // What its replica has not heard of is lost with it, which is not what this is about.
+      const doomed = await connectTo(victim!.port, 5_000);
+      await soon('the replica to be in step', async () => {
+        const info = String(await doomed.sendCommand(['INFO', 'replication']));
+        return info.includes(`offset=${/master_repl_offset:(\d+)/.exec(info)?.[1]},`);
+      });
+      doomed.destroy();
 
       await own.cluster.kill(victim!.port, signal);
       let rounds = 0;
