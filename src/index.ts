@@ -6,7 +6,9 @@ export type {
   EntryInfo,
   EntryOptions,
   Keyspace,
+  KeyspaceDeclaration,
   KeyspaceDefinition,
+  KeyspaceTemplate,
   LevelState,
   LevelStats,
   Load,
@@ -20,6 +22,8 @@ export type {
 export type { CallOptions } from './core/call.js';
 export type { Duration } from './core/duration.js';
 export { CacheError, type CacheErrorCode } from './core/errors.js';
+export type { KeyGiven, KeyId, KeyPart, KeyParts } from './core/key-template.js';
 export type { Level } from './core/outcome.js';
+export type { StandardSchema } from './core/standard-schema.js';
 export { createCache } from './node/compose.js';
 export { type CacheConfig, MiB } from './node/config.js';

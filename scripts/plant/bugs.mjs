@@ -7,6 +7,7 @@ import { coreBugs } from './core-bugs.mjs';
 import { doorBugs } from './door-bugs.mjs';
 import { feedBugs } from './feed-bugs.mjs';
 import { fleetBugs } from './fleet-bugs.mjs';
+import { keyspaceBugs } from './keyspace-bugs.mjs';
 import { memoryBugs } from './memory-bugs.mjs';
 import { peerBugs } from './peer-bugs.mjs';
 import { policyBugs } from './policy-bugs.mjs';
@@ -17,6 +18,7 @@ export const bugs = [
   ...doorBugs,
   ...feedBugs,
   ...fleetBugs,
+  ...keyspaceBugs,
   ...memoryBugs,
   ...peerBugs,
   ...policyBugs,

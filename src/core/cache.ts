@@ -1,6 +1,8 @@
 import type { CallOptions } from './call.js';
 import type { Duration } from './duration.js';
+import type { KeyGiven, KeyId } from './key-template.js';
 import type { Level } from './outcome.js';
+import type { StandardSchema } from './standard-schema.js';
 
 /** How an entry is to be kept. What is left out comes from the keyspace or the configuration. */
 export interface EntryOptions {
@@ -25,6 +27,11 @@ export interface LoadOptions<T = unknown> extends EntryOptions, CallOptions {
   readonly absentTtl?: Duration;
   /** Ask the source whatever the cache holds. */
   readonly refresh?: boolean;
+  /**
+   * With `refresh`: what anybody in the city has filled later than this, in ms since the epoch or as a Date, is as good
+   * as asking. Left out, that is the moment of the call.
+   */
+  readonly filledAfter?: number | Date;
 }
 
 /** What a loader is told. */
@@ -113,6 +120,8 @@ export interface CacheStats {
   readonly clampedEventTimes: number;
   /** Answers of peers that came with word that many ask for the key, so that memory keeps it. */
   readonly hotAnswers: number;
+  /** Values of a source, or of the cache, that the schema of their keyspace refused. */
+  readonly invalidValues: number;
   readonly levels: Readonly<Partial<Record<Level, LevelStats>>>;
 }
 
@@ -130,34 +139,69 @@ export interface CacheEvents {
   readonly 'writes-lost': { readonly level: Level; readonly writes: number };
   /** A background refresh failed; what was there is kept. */
   readonly 'refresh-error': { readonly key: string; readonly error: Error };
+  /** The schema of a keyspace refused what its source said, or what somebody else had put into the cache. */
+  readonly 'invalid-value': {
+    readonly keyspace: string;
+    readonly key: string;
+    readonly from: 'source' | 'cache';
+    readonly error: Error;
+  };
 }
 
-/** A typed view on one kind of entry. */
-export interface Keyspace<Id, T> {
+/**
+ * A typed view on one kind of entry. `Given` is an id as callers may give it, `Id` its one form.
+ *
+ * With a schema: what a loader says and what `set` is given must pass it. Of what the cache holds, what does not pass is
+ * removed and loaded anew; without a loader it counts as missing. Every refusal by a schema but that of `set` is counted
+ * (`stats().invalidValues`) and told (`invalid-value`).
+ */
+export interface Keyspace<Id, T, Given = Id> {
   readonly name: string;
-  key(id: Id): string;
-  get(id: Id, call?: CallOptions): Promise<T | undefined>;
-  getMany(ids: readonly Id[], call?: CallOptions): Promise<Map<Id, T>>;
-  set(id: Id, value: T, options?: SetOptions): Promise<WriteResult>;
-  delete(id: Id, call?: CallOptions): Promise<WriteResult>;
+  /** @throws CacheError `invalid-key` naming the placeholder, for an id that has no place in the template */
+  key(id: Given): string;
+  /** @throws CacheError `load-failed` when the source fails, or the schema refuses what it says, and nothing stands in */
+  get(id: Given, call?: CallOptions): Promise<T | undefined>;
+  /** As `get`, but that an id of which the schema refuses the value is left out: the others are none the worse for it. */
+  getMany(ids: readonly Given[], call?: CallOptions): Promise<Map<Id, T>>;
+  set(id: Given, value: T, options?: SetOptions): Promise<WriteResult>;
+  delete(id: Given, call?: CallOptions): Promise<WriteResult>;
   /** Loads what is not cached yet; resolves with how many were loaded. */
-  warm(ids: readonly Id[], call?: CallOptions): Promise<number>;
-  /** Asks the loader for all of them whatever is cached; resolves with how many it has. */
-  refresh(ids: readonly Id[], call?: CallOptions): Promise<number>;
+  warm(ids: readonly Given[], call?: CallOptions): Promise<number>;
+  /**
+   * Asks the loader for all of them whatever is cached, but for what somebody else in the city has filled after
+   * `filledAfter`; resolves with how many the loader had.
+   */
+  refresh(ids: readonly Given[], call?: CallOptions & Pick<LoadOptions, 'filledAfter'>): Promise<number>;
 }
 
-export interface KeyspaceDefinition<Id, T> {
+/** What is said once about a kind of entry, whatever form its keys have. */
+export interface KeyspaceDeclaration<Id, T> {
   /** As it appears in errors and metrics. */
   readonly name: string;
-  readonly key: (id: Id) => string;
   /** How long a value is kept; may depend on it. Left out: the configured defaults. */
-  readonly lifetime?: (value: T, id: Id) => EntryOptions;
+  readonly lifetime?: EntryOptions | ((value: T, id: Id) => EntryOptions);
   readonly tags?: (id: Id, value: T) => readonly string[];
   /** When the data of a value came about. */
   readonly version?: (value: T) => number | Date | undefined;
   /** Values of the ids that exist; asked once for all that are missing. */
   readonly load?: (ids: readonly Id[], call: LoadCall) => Promise<ReadonlyMap<Id, T>>;
   readonly absentTtl?: Duration;
+  /**
+   * What a value must look like: any Standard Schema that answers at once. What it makes of a value is what is kept, and
+   * has to pass it too.
+   */
+  readonly schema?: StandardSchema<T>;
+}
+
+/** A kind of entry whose keys a function makes. */
+export interface KeyspaceDefinition<Id, T> extends KeyspaceDeclaration<Id, T> {
+  readonly key: (id: Id) => string;
+}
+
+/** A kind of entry whose keys follow a template, such as `vehicle:location:{vehicleId}`. */
+export interface KeyspaceTemplate<Template extends string, T> extends KeyspaceDeclaration<KeyId<Template>, T> {
+  /** Segments between colons, of which at least one is a placeholder. No id may have a colon or a wildcard in it. */
+  readonly key: Template;
 }
 
 /**
@@ -200,6 +244,14 @@ export interface Cache extends AsyncDisposable {
   has(key: string, call?: CallOptions): Promise<boolean>;
   /** Gives an entry a new TTL from now; false when there is none. */
   touch(key: string, ttl: Duration, call?: CallOptions): Promise<boolean>;
+  /**
+   * Declares a kind of entry. Its ids take their type from the template: `{ vehicleId }` for
+   * `vehicle:location:{vehicleId}`, or, for there is only one placeholder, the id alone.
+   * @throws CacheError `invalid-options` for a template, a schema or a name that is none
+   */
+  keyspace<Template extends string, T>(
+    definition: KeyspaceTemplate<Template, T>,
+  ): Keyspace<KeyId<Template>, T, KeyGiven<Template>>;
   keyspace<Id, T>(definition: KeyspaceDefinition<Id, T>): Keyspace<Id, T>;
   stats(): CacheStats;
   /** @returns what stops listening */

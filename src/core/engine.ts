@@ -3,15 +3,13 @@ import type {
   CacheEvents,
   CacheStats,
   EntryInfo,
-  Keyspace,
-  KeyspaceDefinition,
   Load,
   LoadMany,
   LoadOptions,
   SetOptions,
   WriteResult,
 } from './cache.js';
-import { type Call, type CallOptions, checkCall, startCall } from './call.js';
+import { type Call, type CallOptions, checkCall, remainingMs, startCall } from './call.js';
 import type { Codec } from './codec.js';
 import { type Duration, positiveDurationMs } from './duration.js';
 import type { Emitter } from './emitter.js';
@@ -24,8 +22,9 @@ import { listenToFeeds } from './feed-listening.js';
 import { compileGlob } from './glob.js';
 import { nextReading } from './hlc.js';
 import { checkKey, checkTags } from './key.js';
-import { openKeyspace } from './keyspace.js';
+import { keyspacesOf } from './keyspace.js';
 import type { Answer } from './ladder.js';
+import { throwIfLoadFailed } from './load-failures.js';
 import type { Loader } from './loader.js';
 import { NOT_HERE } from './local.js';
 import { type Deadlines, Reader, type ReaderParts, UNREADABLE } from './reader.js';
@@ -52,6 +51,7 @@ export class Engine implements Cache {
   readonly #parts: EngineParts;
   readonly #reader: Reader;
   readonly #writer: Writer;
+  readonly keyspace = keyspacesOf(this);
   #untilSample = SAMPLE_EVERY;
   #closing: Promise<void> | undefined;
 
@@ -135,7 +135,7 @@ export class Engine implements Cache {
     const startedMs = this.#parts.clock.monotonicMs();
     const answers = await this.#reader.load(open, source, refresh, call);
     this.#count(answers, startedMs);
-    for (const answer of answers) throwIfLoadFailed(answer);
+    for (const answer of answers) throwIfLoadFailed(answer, loader);
     const unreadable = this.#collect(open, answers, found);
     if (unreadable.length > 0)
       this.#collect(unreadable, await this.#reader.load(unreadable, source, true, call), found);
@@ -210,8 +210,15 @@ export class Engine implements Cache {
     return result?.local === 'stored' || result?.distributed === 'stored' || result?.peer === 'stored';
   }
 
-  keyspace<Id, T>(definition: KeyspaceDefinition<Id, T>): Keyspace<Id, T> {
-    return openKeyspace(this, definition);
+  restOf(options: CallOptions | undefined): () => CallOptions {
+    const { clock, deadlines } = this.#parts;
+    const call = startCall(clock, options, deadlines.loadMs, 'read');
+    return () => ({ ...options, deadline: Math.max(1, remainingMs(clock, call)) });
+  }
+
+  refused(keyspace: string, key: string, from: 'source' | 'cache', error: Error): void {
+    this.#parts.tally.invalidValues += 1;
+    this.#parts.events.emit('invalid-value', { keyspace, key, from, error });
   }
 
   stats(): CacheStats {
@@ -381,13 +388,4 @@ export class Engine implements Cache {
     for (const answer of answers) this.#countOne(answer);
     tally.duration('get', clock.monotonicMs() - startedMs);
   }
-}
-
-/** @throws CacheError `load-failed` when the source was asked, failed, and nothing could stand in for it */
-function throwIfLoadFailed(answer: Answer): void {
-  const failed = answer.entry === undefined ? answer.errors.at(-1) : undefined;
-  if (failed?.level !== 'source') return;
-  throw new CacheError('load-failed', `the source could not be asked: ${failed.error.message}`, {
-    cause: failed.error,
-  });
 }

@@ -64,7 +64,7 @@ export function newEntry(
 export function eventTimeMs(
   given: NonNullable<SetOptions['eventTime']>,
   wallMs: number,
-  field: 'eventTime' | 'version' = 'eventTime',
+  field: 'eventTime' | 'version' | 'filledAfter' = 'eventTime',
 ): { readonly ms: number; readonly clamped: boolean } {
   const ms = given instanceof Date ? given.getTime() : given;
   if (typeof ms !== 'number' || !Number.isFinite(ms)) {

@@ -1,3 +1,8 @@
+import { CacheError } from './errors.js';
+import type { Answer } from './ladder.js';
+import type { Loader } from './loader.js';
+import { isRefusal } from './standard-schema.js';
+
 /** Most failures that are remembered; beyond it the oldest are forgotten, and their keys may be loaded again. */
 const FAILURES_MAX = 10_000;
 
@@ -33,4 +38,14 @@ export class LoadFailures {
   forget(key: string): void {
     this.#failures.delete(key);
   }
+}
+
+/** @throws CacheError `load-failed` when the source was asked, failed, and nothing could stand in for it */
+export function throwIfLoadFailed(answer: Answer, loader?: Loader): void {
+  const failed = answer.entry === undefined ? answer.errors.at(-1) : undefined;
+  if (failed?.level !== 'source' || loader?.leavesOut?.(failed.error) === true) return;
+  const { message } = failed.error;
+  throw new CacheError('load-failed', isRefusal(failed.error) ? message : `the source could not be asked: ${message}`, {
+    cause: failed.error,
+  });
 }

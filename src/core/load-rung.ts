@@ -183,8 +183,15 @@ export class LoadRung implements Rung {
       if (!(values instanceof Map)) {
         throw new CacheError('load-failed', 'the loader did not return a Map of the keys that exist');
       }
-      for (const key of keys) failures.forget(key);
-      return new Map(keys.map((key) => [key, this.#entries.outcomeOf(key, values.get(key), fillStart, this.#loader)]));
+      const outcomes = new Map<string, Outcome>();
+      for (const key of keys) {
+        const outcome = this.#entries.outcomeOf(key, values.get(key), fillStart, this.#loader);
+        // A value that cannot be kept fails its key alone; asked again at once, the source would say the same.
+        if (outcome.kind === 'failed') failures.remember(key, outcome.error, clock.monotonicMs());
+        else failures.forget(key);
+        outcomes.set(key, outcome);
+      }
+      return outcomes;
     } catch (thrown) {
       const error = toError(thrown);
       for (const key of keys) failures.remember(key, error, clock.monotonicMs());

@@ -34,7 +34,7 @@ export class LoadedEntries {
   readonly #since: Hlc;
 
   /**
-   * @param since a reading taken before the call asked anybody
+   * @param since what `filledAfter` says, a reading taken before the call asked anybody
    * @throws CacheError for options that are out of range
    */
   constructor(parts: LoadedEntriesParts, options: LoadOptions, since: Hlc) {
@@ -58,11 +58,12 @@ export class LoadedEntries {
       return { kind: 'found', entry: newEntry('absent', NO_PAYLOAD, { version, fillStart }, lifetime, wallMs) };
     }
     try {
-      const own = loader.lifetimeOf?.(value, key);
+      const kept = loader.accept === undefined ? value : loader.accept(value, key);
+      const own = loader.lifetimeOf?.(kept, key);
       const lifetime =
         own === undefined ? this.#lifetime : resolveLifetime({ ...this.#options, ...own }, this.#parts.defaults);
-      const version = this.#version((own?.eventTimeOf ?? this.#options.eventTimeOf)?.(value), fillStart);
-      const entry: Entry = newEntry('value', codec.encode(value), { version, fillStart }, lifetime, wallMs);
+      const version = this.#version((own?.eventTimeOf ?? this.#options.eventTimeOf)?.(kept), fillStart);
+      const entry: Entry = newEntry('value', codec.encode(kept), { version, fillStart }, lifetime, wallMs);
       return { kind: 'found', entry };
     } catch (thrown) {
       return { kind: 'failed', error: toError(thrown) };
@@ -85,4 +86,14 @@ export class LoadedEntries {
     if (clamped) tally.clampedEventTimes += 1;
     return loadedVersion(ms);
   }
+}
+
+/**
+ * The reading later than which an entry must have been filled to be the answer of a load.
+ * @param now of the moment of the call
+ */
+export function filledAfter({ refresh, filledAfter: given }: LoadOptions, now: Hlc): Hlc {
+  if (refresh !== true || given === undefined) return now;
+  const since: Hlc = { ms: eventTimeMs(given, now.ms, 'filledAfter').ms, counter: 0 };
+  return compareHlc(since, now) < 0 ? since : now;
 }

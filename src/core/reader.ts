@@ -13,7 +13,7 @@ import type { LeaseOffice } from './lease.js';
 import type { LifetimeDefaults } from './lifetime.js';
 import { LoadFailures } from './load-failures.js';
 import { type LoadGate, type LoadParts, LoadRung } from './load-rung.js';
-import { LoadedEntries } from './loaded-entries.js';
+import { filledAfter, LoadedEntries } from './loaded-entries.js';
 import type { Loader } from './loader.js';
 import { type LocalTier, NOT_HERE } from './local.js';
 import { readNearest, writeNearest } from './nearest-tier.js';
@@ -106,7 +106,7 @@ export class Reader {
   /** @throws CacheError for options that are out of range */
   source(loader: Loader, options: LoadOptions = {}): LoadRung {
     const { hlc, origin } = this.#parts;
-    const since = hlc.early();
+    const since = filledAfter(options, hlc.early());
     // A reading is given out once, so with the node it names the load.
     const { ms, counter } = hlc.next();
     const token = `${origin.toString(36)}.${ms.toString(36)}.${counter}`;

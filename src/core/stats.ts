@@ -41,6 +41,7 @@ export function cacheStats({ tally, local, tiers, city, origin, levelState, leve
     staleServed: tally.staleServed,
     clampedEventTimes: tally.clampedEventTimes,
     hotAnswers: tally.hotAnswers,
+    invalidValues: tally.invalidValues,
     levels,
   };
 }

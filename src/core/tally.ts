@@ -25,6 +25,7 @@ export class Tally implements Recorder {
   staleServed = 0;
   clampedEventTimes = 0;
   hotAnswers = 0;
+  invalidValues = 0;
 
   constructor(next: Recorder) {
     this.#next = next;

@@ -67,6 +67,9 @@ function readFamilies({ snapshot, stats }: CacheNumbers): readonly MetricFamily[
     counter('fleetflow_cache_hot_answers_total', 'Answers of peers for keys that many ask for, which memory keeps.', [
       { value: stats.hotAnswers },
     ]),
+    counter('fleetflow_cache_invalid_values_total', 'Values that the schema of their keyspace refused.', [
+      { value: stats.invalidValues },
+    ]),
   ];
 }
 

@@ -33,6 +33,7 @@ export function sampleNumbers(): CacheNumbers {
       staleServed: 2,
       clampedEventTimes: 3,
       hotAnswers: 4,
+      invalidValues: 6,
       levels: {
         local: { ...none, sizeBytes: 123_456, entries: 789, state: 'ok' },
         distributed: { ...none, sizeBytes: undefined, entries: undefined, state: 'degraded' },

@@ -278,6 +278,7 @@ function addStats(a: CacheStats, b: CacheStats): CacheStats {
     staleServed: a.staleServed + b.staleServed,
     clampedEventTimes: a.clampedEventTimes + b.clampedEventTimes,
     hotAnswers: a.hotAnswers + b.hotAnswers,
+    invalidValues: a.invalidValues + b.invalidValues,
     levels,
   };
 }
