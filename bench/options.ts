@@ -26,6 +26,7 @@ const OTHERS = [
   'ioredis',
   'undici',
   'framed TCP',
+  'no cache',
 ];
 
 export const HELP = `npm run bench -- [SECTION...] [options]

@@ -1,7 +1,7 @@
 import type { Options } from './options.js';
 import { OURS, type Row } from './row.js';
 import type { Bench, OptionsOf, Section, WorkerSettings } from './section.js';
-import { type RedisServers, startRedisServers } from './servers.js';
+import { type DatabaseServer, type RedisServers, startDatabase, startRedisServers } from './servers.js';
 import type { TaskName, TaskOf } from './tasks.js';
 import { Worker } from './worker.js';
 
@@ -16,6 +16,7 @@ export class Run implements Bench {
   readonly #options: Options;
   readonly #workers = new Set<{ stop(): Promise<void> }>();
   #redis: Promise<RedisServers> | undefined;
+  #database: Promise<DatabaseServer> | undefined;
 
   constructor(options: Options, signal: AbortSignal) {
     this.#options = options;
@@ -57,6 +58,11 @@ export class Run implements Bench {
     return (await this.#redis).nodes;
   }
 
+  async postgres(): Promise<string> {
+    this.#database ??= startDatabase((line) => this.say(line), this.signal);
+    return (await this.#database).url;
+  }
+
   async open<N extends TaskName>(
     task: N,
     options: OptionsOf<N>,
@@ -71,10 +77,12 @@ export class Run implements Bench {
 
   async close(): Promise<void> {
     await this.#stopWorkers();
-    await this.#redis?.then(
-      (servers) => servers.stop(),
-      () => {},
-    );
+    for (const started of [this.#redis, this.#database]) {
+      await started?.then(
+        (servers) => servers.stop(),
+        () => {},
+      );
+    }
   }
 
   async #stopWorkers(): Promise<void> {

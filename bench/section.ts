@@ -26,6 +26,8 @@ export interface Bench {
   say(line: string): void;
   /** `127.0.0.1:port` of a Redis Cluster of three primaries and three replicas, started when it is first asked for. */
   redis(): Promise<readonly string[]>;
+  /** The URL of an empty database, started when it is first asked for. Who writes to it shares it with nobody. */
+  postgres(): Promise<string>;
   /** Starts a process for a task. It is stopped after the section if nobody did before. */
   open<N extends TaskName>(task: N, options: OptionsOf<N>, settings?: WorkerSettings): Promise<Worker<TaskOf<N>>>;
 }

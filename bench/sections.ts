@@ -1,6 +1,7 @@
 import type { Section } from './section.js';
 import { combined } from './sections/combined.js';
 import { encoding } from './sections/encoding.js';
+import { fleet } from './sections/fleet.js';
 import { hitRatio } from './sections/hit-ratio.js';
 import { l1 } from './sections/l1.js';
 import { l2 } from './sections/l2.js';
@@ -10,4 +11,4 @@ import { overhead } from './sections/overhead.js';
 import { seeds } from './sections/seeds.js';
 
 /** In the order in which they run: the last ones take up what the first ones measured. */
-export const sections: readonly Section[] = [l1, l2, l3, combined, hitRatio, memory, overhead, encoding, seeds];
+export const sections: readonly Section[] = [l1, l2, l3, combined, fleet, hitRatio, memory, overhead, encoding, seeds];

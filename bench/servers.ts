@@ -1,3 +1,4 @@
+import { startPostgres } from '../src/cli/servers/postgres.js';
 import { startRedisCluster } from '../src/cli/servers/redis-cluster.js';
 import { findRedis } from '../src/cli/servers/redis-program.js';
 import { createWorkspace } from '../src/cli/servers/workspace.js';
@@ -19,6 +20,29 @@ export async function startRedisServers(say: (line: string) => void, signal: Abo
       nodes: cluster.addresses,
       stop: async () => {
         await cluster.stop();
+        await workspace.remove();
+      },
+    };
+  } catch (thrown) {
+    await workspace.remove();
+    throw thrown;
+  }
+}
+
+export interface DatabaseServer {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** PostgreSQL with an empty database. */
+export async function startDatabase(say: (line: string) => void, signal: AbortSignal): Promise<DatabaseServer> {
+  const workspace = await createWorkspace();
+  try {
+    const { url, stop } = await startPostgres({ dir: workspace.path, onProgress: say, signal });
+    return {
+      url,
+      stop: async () => {
+        await stop();
         await workspace.remove();
       },
     };

@@ -3,7 +3,7 @@
  * edited during a run does not disturb it. Only types are taken away: `tsx` would keep the names of functions too, at a
  * call per closure, which would be measured with our code and not with that of the others, which is built already.
  */
-import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -29,4 +29,7 @@ await build({
   target: 'node20',
   logLevel: 'error',
 });
+// The fleet's tables are made by statements that are read when they are needed.
+const migrations = join('src', 'source', 'migrations');
+cpSync(join(root, migrations), join(outdir, migrations), { recursive: true });
 await import(pathToFileURL(join(outdir, 'bench', 'main.js')).href);

@@ -3,6 +3,7 @@ export const tasks = {
   'city-node': () => import('./tasks/city-node.js'),
   encoding: () => import('./tasks/encoding.js'),
   'fleet-node': () => import('./tasks/fleet-node.js'),
+  'fleet-service': () => import('./tasks/fleet-service.js'),
   'local-cache': () => import('./tasks/local-cache.js'),
   'memory-use': () => import('./tasks/memory-use.js'),
   'peer-client': () => import('./tasks/peer-client.js'),

@@ -3,6 +3,7 @@ import { zipfOrder } from '../../bench/data/zipf.js';
 import { measuredRows, ratioRow } from '../../bench/harness/comparison.js';
 import { closedLoop, openLoop, openRate } from '../../bench/harness/load.js';
 import { playRounds } from '../../bench/harness/rounds.js';
+import { stalenessOf } from '../../bench/harness/staleness.js';
 import { ratioOf, spreadOf } from '../../bench/harness/statistics.js';
 import { boundedRow, lossesOf } from '../../bench/row.js';
 import { Histogram } from '../../src/metrics/histogram.js';
@@ -160,5 +161,37 @@ describe('keys by Zipf', () => {
     const harmonic = Array.from({ length: 1_000 }, (_, i) => 1 / (i + 1)).reduce((a, b) => a + b);
     expect((byRank[0] ?? 0) / 100_000).toBeCloseTo(1 / harmonic, 2);
     expect((byRank[9] ?? 0) / 100_000).toBeCloseTo(1 / (10 * harmonic), 2);
+  });
+});
+
+describe('staleness', () => {
+  const written = [
+    { vehicle: [1, 1, 2], positionMs: [100, 300, 100], atMs: [1_000, 3_000, 1_000] },
+    { vehicle: [1], positionMs: [200], atMs: [2_000] },
+  ];
+  const read = (vehicle: number, positionMs: number, atMs: number) =>
+    stalenessOf(written, [{ vehicle: [vehicle], positionMs: [positionMs], atMs: [atMs] }], 500);
+
+  it('is an answer older than what had been acknowledged before the question', () => {
+    expect(read(1, 100, 2_100)).toEqual({ looked: 1, stale: 1, late: 0, worstMs: 100 });
+    expect(read(1, 200, 2_100)).toEqual({ looked: 1, stale: 0, late: 0, worstMs: 0 });
+  });
+
+  it('counts from the first acknowledgement of anything newer', () => {
+    expect(read(1, 100, 3_100)).toEqual({ looked: 1, stale: 1, late: 1, worstMs: 1_100 });
+  });
+
+  it('is not what was acknowledged while the question was under way', () => {
+    expect(read(1, 200, 2_999)).toMatchObject({ stale: 0 });
+  });
+
+  it('does not ask for more than is known of a vehicle', () => {
+    expect(read(3, 1, 9_000)).toMatchObject({ looked: 1, stale: 0 });
+  });
+
+  it('takes an older position that came late for what it is', () => {
+    const late = { vehicle: [2], positionMs: [50], atMs: [5_000] };
+    const reads = [{ vehicle: [2], positionMs: [100], atMs: [6_000] }];
+    expect(stalenessOf([...written, late], reads, 500)).toMatchObject({ stale: 0 });
   });
 });
