@@ -20,7 +20,7 @@ export function entryInfo(found: FoundValue, wallMs: number, use: LocalEntry | u
     value,
     level,
     ageMs: Math.max(0, wallMs - entry.createdAtMs),
-    boundMs: boundMs(level, wallMs, entry, use),
+    boundMs: boundMs(found, wallMs, use),
     stale,
     ttlMs: Math.max(0, entry.freshUntilMs - wallMs),
     version: encodeVersion(entry.version),
@@ -34,10 +34,11 @@ export function entryInfo(found: FoundValue, wallMs: number, use: LocalEntry | u
 
 /**
  * How old the knowledge is that this was the newest: nothing for a level that was asked just now, the time since the
- * copy was taken for one that was not.
+ * copy was taken for one that was not. Of a stale answer nobody knows more than when it was made: Redis marks so what
+ * it may have outlived (see docs/feed.md), and what only ran out of time is said to be no better.
  */
-function boundMs(level: Level, wallMs: number, entry: Entry, use: LocalEntry | undefined): number {
-  if (level === 'distributed' || level === 'source') return 0;
+function boundMs({ level, stale, entry }: FoundValue, wallMs: number, use: LocalEntry | undefined): number {
+  if (level === 'source' || (level === 'distributed' && !stale)) return 0;
   const sinceMs = level === 'local' ? (use?.heldSinceMs ?? entry.createdAtMs) : entry.createdAtMs;
   return Math.max(0, wallMs - sinceMs);
 }
