@@ -99,4 +99,21 @@ export const fleetBugs = [
     replace: 'Math.max(ttl, ttl * factor)',
     tests: [lifetimes],
   },
+  {
+    id: 'refreshed-by-each',
+    what: 'each node refreshes what another one has refreshed since it looked (needs Redis)',
+    file: 'src/fleet/refresh.ts',
+    find: 'space.refresh(ids, { ...options, filledAfter })',
+    replace: 'space.refresh(ids, filledAfter === undefined ? {} : options)',
+    tests: ['test/fleet/background-cluster.test.ts'],
+    only: 'spares a node that looked',
+  },
+  {
+    id: 'refreshed-in-a-burst',
+    what: 'the loads of a round come in one burst',
+    file: 'src/fleet/refresh.ts',
+    find: 'Math.max(pace.afterSuccess(nowMs - startedMs), evenlyMs)',
+    replace: 'Math.max(pace.afterSuccess(nowMs - startedMs), evenlyMs * 0)',
+    tests: ['test/fleet/background.test.ts'],
+  },
 ];

@@ -23,6 +23,8 @@ export interface Refresh {
 const INTERVAL_MS = 60_000;
 /** What expires later than this is left for a later round. */
 const AHEAD_MS = 5 * 60_000;
+/** A round's loads are spread over this long: a third of the round, so that what has least time left still has enough. */
+const SPREAD_MS = 20_000;
 const BATCH = 50;
 const BATCH_DEADLINE_MS = 10_000;
 /** Most vehicles that are kept an eye on, per kind. */
@@ -38,15 +40,25 @@ export interface RefresherParts {
 
 /** The kinds that are kept of each vehicle. */
 export type VehicleKind = Exclude<keyof FleetKeyspaces, 'nearby'>;
-const KINDS: readonly VehicleKind[] = ['location', 'status', 'details', 'trips', 'fuel', 'maintenance'];
+/** Those that live shortest come first. */
+const KINDS: readonly VehicleKind[] = ['trips', 'location', 'status', 'details', 'fuel', 'maintenance'];
+
+/** Some of a kind that are to be loaded anew. */
+interface Batch {
+  readonly space: VehicleSpace<unknown>;
+  readonly ids: readonly VehicleId[];
+  /** What was filled later than this needs no loading: somebody else was first. */
+  readonly filledAfter: Date;
+}
 
 /**
  * Every minute, loads anew what expires within five minutes, or within half its lifetime if that is less, and was
  * asked for in the last five rounds. What lives shorter than two rounds is left alone: a round a minute cannot keep it
  * fresh (a moving vehicle's position, which its next report replaces anyway).
  *
- * It looks at an entry only when that may be about to expire, and finds that another node was first, since they take
- * their rounds at different seconds. A database that fails ends the round.
+ * It looks at an entry only when that may be about to expire. Each key is loaded by one node of the city: the lease on it
+ * goes to the first, and who comes later is told by the same office that it was filled since he looked, however long
+ * ago that was. The loads of a round are spread over a third of it. A database that fails ends the round.
  */
 export class Refresher implements Refresh {
   readonly #parts: RefresherParts;
@@ -101,49 +113,61 @@ export class Refresher implements Refresh {
   }
 
   async #run(options: CallOptions | undefined): Promise<number> {
-    const { clock, keyspaces } = this.#parts;
+    const { clock } = this.#parts;
     const call = startCall(clock, options, INTERVAL_MS, 'refresh');
+    const batches: Batch[] = [];
+    for (const kind of KINDS) batches.push(...(await this.#expiring(kind, call)));
+    const spreadUntilMs = clock.monotonicMs() + SPREAD_MS;
     const pace = new Pace();
     let refreshed = 0;
-    for (const kind of KINDS) refreshed += await this.#runKind(keyspaces[kind], this.#demand[kind], pace, call);
-    return refreshed;
-  }
-
-  async #runKind(space: VehicleSpace<unknown>, demand: Demand, pace: Pace, call: Call): Promise<number> {
-    const { clock, counters } = this.#parts;
-    let refreshed = 0;
-    for (const ids of batchesOf(demand.due(clock.monotonicMs()), BATCH)) {
-      const expiring = await this.#expiring(space, demand, ids, call);
-      if (expiring.length === 0) continue;
+    for (const [at, batch] of batches.entries()) {
       const startedMs = clock.monotonicMs();
-      const options = restOf(clock, call, NAME, BATCH_DEADLINE_MS);
-      try {
-        refreshed += await space.refresh(expiring, options);
-      } catch (thrown) {
-        counters.refreshErrors += 1;
-        throw toError(thrown);
-      }
-      counters.refreshed += expiring.length;
-      await pause(clock, call, pace.afterSuccess(clock.monotonicMs() - startedMs), NAME);
+      refreshed += await this.#load(batch, call);
+      const left = batches.length - at - 1;
+      if (left === 0) break;
+      const nowMs = clock.monotonicMs();
+      const evenlyMs = (spreadUntilMs - nowMs) / (left + 1);
+      await pause(clock, call, Math.max(pace.afterSuccess(nowMs - startedMs), evenlyMs), NAME);
     }
     return refreshed;
   }
 
-  /** Those that are to be loaded anew; the others are put off until they may be. */
-  async #expiring(
-    space: VehicleSpace<unknown>,
-    demand: Demand,
-    ids: readonly VehicleId[],
-    call: Call,
-  ): Promise<VehicleId[]> {
-    const { cache, clock } = this.#parts;
-    const options = restOf(clock, call, NAME);
-    const entries = await Promise.all(ids.map((id) => cache.getEntry(space.key(id), options)));
-    return ids.filter((id, i) => {
-      const waitMs = waitBeforeRefresh(space, entries[i]);
-      if (waitMs > 0) demand.postpone(id, clock.monotonicMs() + waitMs);
-      return waitMs === 0;
-    });
+  async #load({ space, ids, filledAfter }: Batch, call: Call): Promise<number> {
+    const { clock, counters } = this.#parts;
+    try {
+      const options = restOf(clock, call, NAME, BATCH_DEADLINE_MS);
+      const loaded = await space.refresh(ids, { ...options, filledAfter });
+      counters.refreshed += loaded;
+      counters.refreshesSpared += ids.length - loaded;
+      return loaded;
+    } catch (thrown) {
+      counters.refreshErrors += 1;
+      throw toError(thrown);
+    }
+  }
+
+  /** Those of a kind that are to be loaded anew; the others are put off until they may be. */
+  async #expiring(kind: VehicleKind, call: Call): Promise<Batch[]> {
+    const { cache, clock, keyspaces } = this.#parts;
+    const space: VehicleSpace<unknown> = keyspaces[kind];
+    const demand = this.#demand[kind];
+    const expiring: { readonly id: VehicleId; readonly createdMs: number }[] = [];
+    for (const ids of batchesOf(demand.due(clock.monotonicMs()), BATCH)) {
+      const options = restOf(clock, call, NAME);
+      const entries = await Promise.all(ids.map((id) => cache.getEntry(space.key(id), options)));
+      for (const [at, id] of ids.entries()) {
+        const entry = entries[at];
+        const waitMs = waitBeforeRefresh(space, entry);
+        if (waitMs > 0) demand.postpone(id, clock.monotonicMs() + waitMs);
+        else if (entry !== undefined) expiring.push({ id, createdMs: entry.createdAt.getTime() });
+      }
+    }
+    return batchesOf(expiring, BATCH).map((some) => ({
+      space,
+      ids: some.map(({ id }) => id),
+      // Whatever is refreshed in this round was made at least half a lifetime, a minute or more, after all of these.
+      filledAfter: new Date(Math.max(...some.map(({ createdMs }) => createdMs))),
+    }));
   }
 }
 

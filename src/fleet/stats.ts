@@ -16,8 +16,9 @@ export interface FleetStats {
   /** Questions that went to the routes API, and questions that shared the answer of another. */
   readonly routesAsked: number;
   readonly routesShared: number;
-  /** Loaded anew before they expired, and attempts at it that failed. */
+  /** Loaded anew before they expired, spared because another node was first (or it is gone), and attempts that failed. */
   readonly refreshed: number;
+  readonly refreshesSpared: number;
   readonly refreshErrors: number;
   /** Listeners at the moment. */
   readonly subscribers: number;
@@ -43,6 +44,7 @@ export function zeroCounters(): FleetCounters {
     routesAsked: 0,
     routesShared: 0,
     refreshed: 0,
+    refreshesSpared: 0,
     refreshErrors: 0,
     delivered: 0,
     conflated: 0,

@@ -122,6 +122,32 @@ describe('refresh', () => {
     expect(refreshErrors).toBe(0);
   });
 
+  it('spreads its loads over a third of the round, what lives shortest first', async () => {
+    const { clock, repository, fleet } = await openVehicles(500);
+    const ids = Array.from({ length: 500 }, (_, i) => i + 1);
+    await Promise.all(ids.flatMap((id) => [fleet.vehicleStatus(id), fleet.trips(id)]));
+    await clock.advanceSettled(4 * 60_000);
+    await Promise.all(ids.map((id) => fleet.trips(id)));
+    const startMs = clock.monotonicMs();
+    const loads: { kind: string; atMs: number }[] = [];
+    for (const kind of ['trips', 'statuses'] as const) {
+      const read = repository[kind].bind(repository);
+      repository[kind] = ((...question: Parameters<typeof read>) => {
+        loads.push({ kind, atMs: clock.monotonicMs() - startMs });
+        return read(...question);
+      }) as never;
+    }
+    await clock.advanceSettled(60_000);
+    await runThrough(clock, fleet.refresh.runOnce());
+    const kinds = loads.map(({ kind }) => kind);
+    expect(kinds).toEqual([...kinds].sort().reverse());
+    const gapsMs = loads.slice(1).map(({ atMs }, i) => atMs - (loads[i] as { atMs: number }).atMs);
+    expect(Math.max(...gapsMs)).toBeLessThan(3 * Math.min(...gapsMs));
+    const wholeMs = (loads.at(-1)?.atMs ?? 0) - (loads[0]?.atMs ?? 0);
+    expect(wholeMs).toBeGreaterThan(15_000);
+    expect(wholeMs).toBeLessThanOrEqual(20_000);
+  });
+
   it('lets go of what nobody asks for any more', async () => {
     const { clock, repository, fleet } = await openVehicles(3);
     await fleet.vehicleStatus(1);
