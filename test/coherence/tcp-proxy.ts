@@ -32,6 +32,7 @@ export class TcpProxy {
   readonly #holds = new Set<{ readonly traffic: Traffic }>();
   readonly #refused = new Set<Traffic>();
   #refusesHost: (host: string | undefined) => boolean = () => false;
+  #accepted = 0;
 
   private constructor(server: Server, address: ProxyAddress, to: ProxyAddress) {
     this.#server = server;
@@ -47,6 +48,16 @@ export class TcpProxy {
       server.listen({ ...address, exclusive: true }, resolve);
     });
     return new TcpProxy(server, address, to);
+  }
+
+  /** Connections that clients made so far, also those that were ended at once. */
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  /** Connections that stand now. */
+  get open(): number {
+    return this.#connections.size;
   }
 
   /** Replies of this traffic stay here from now on, on connections that exist and on new ones. */
@@ -99,6 +110,7 @@ export class TcpProxy {
   }
 
   #accept(client: Socket): void {
+    this.#accepted += 1;
     const server = createConnection({ ...this.#to, noDelay: true });
     const connection = new Connection(client, server, {
       isHeld: (traffic) => [...this.#holds].some((rule) => rule.traffic === traffic),

@@ -18,6 +18,8 @@ export interface StageOptions {
   readonly stops: StopList;
   readonly signal: AbortSignal;
   readonly onProgress: (line: string) => void;
+  /** What stands between the nodes and the database, if anything does; returns where it listens. */
+  readonly databaseThrough?: (url: string) => Promise<string>;
 }
 
 /** Everything that the demo has started. */
@@ -27,6 +29,7 @@ export interface Stage {
   /** Undefined: Redis was not to be had. */
   readonly cluster: RedisCluster | undefined;
   readonly database: DemoDatabase;
+  readonly databaseUrl: string;
   readonly nodes: readonly NodeProcess[];
   /** Of every process that was started, those of Redis as they are now. */
   pids(): number[];
@@ -83,6 +86,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   onProgress(`Made the tables (${migrations.length} migrations), entering ${fleet.vehicles.length} vehicles`);
   await database.seed(fleet, () => {});
 
+  const databaseUrl = (await options.databaseThrough?.(postgres.url)) ?? postgres.url;
   const secret = randomBytes(24).toString('base64url');
   onProgress(`Starting ${addresses.length} cache nodes`);
   const maxEntries = Math.min(LOCAL_ENTRIES_MAX, options.vehicles * LOCAL_ENTRIES_PER_VEHICLE);
@@ -95,7 +99,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
         ...(cluster !== undefined && { redis: { nodes: cluster.addresses } }),
         peers: { listen, seeds: addresses.filter((address) => address !== listen), secret },
       },
-      databaseUrl: postgres.url,
+      databaseUrl,
       routes: { url: routes.url, apiKey: routes.apiKey },
       fleet: fleet.plan,
     }),
@@ -110,6 +114,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     folder: workspace.path,
     cluster,
     database,
+    databaseUrl: postgres.url,
     nodes,
     pids: () => [
       ...nodes.map(({ pid }) => pid),
