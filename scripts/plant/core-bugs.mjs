@@ -258,9 +258,9 @@ export const coreBugs = [
   {
     id: 'given-version-unclamped',
     what: 'the event time of a version that is handed in is taken at its word',
-    file: 'src/core/writer.ts',
-    find: "return { ...version, eventTimeMs: this.#eventTimeMs(version.eventTimeMs, wallMs, 'version') };",
-    replace: 'return version;',
+    file: 'src/core/lifetime.ts',
+    find: 'clamped ? { ...version, eventTimeMs: ms } : version',
+    replace: 'version',
     tests: [writes],
   },
 

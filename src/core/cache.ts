@@ -16,13 +16,16 @@ export interface EntryOptions {
 }
 
 export interface SetOptions extends EntryOptions, CallOptions {
-  /** When the data came about (a device's time, a row's time), in ms since the epoch or as a Date; the newer wins. */
-  readonly eventTime?: number | Date;
+  /**
+   * When the data came about (a device's time, a row's time), in ms since the epoch or as a Date; the newer wins. Or the
+   * text of a whole version, as `setIfNewer` takes it.
+   */
+  readonly eventTime?: number | Date | string;
 }
 
 export interface LoadOptions<T = unknown> extends EntryOptions, CallOptions {
-  /** When what was loaded came about; left out, the moment the source was asked. */
-  readonly eventTimeOf?: (value: T) => number | Date | undefined;
+  /** When what was loaded came about, or the text of its version; left out, the moment the source was asked. */
+  readonly eventTimeOf?: (value: T) => number | Date | string | undefined;
   /** How long it is remembered that the source has nothing; 0 means not at all. Default 5 s. */
   readonly absentTtl?: Duration;
   /** Ask the source whatever the cache holds. */
@@ -181,8 +184,8 @@ export interface KeyspaceDeclaration<Id, T> {
   /** How long a value is kept; may depend on it. Left out: the configured defaults. */
   readonly lifetime?: EntryOptions | ((value: T, id: Id) => EntryOptions);
   readonly tags?: (id: Id, value: T) => readonly string[];
-  /** When the data of a value came about. */
-  readonly version?: (value: T) => number | Date | undefined;
+  /** When the data of a value came about, or the text of its version. */
+  readonly version?: (value: T) => number | Date | string | undefined;
   /** Values of the ids that exist; asked once for all that are missing. */
   readonly load?: (ids: readonly Id[], call: LoadCall) => Promise<ReadonlyMap<Id, T>>;
   readonly absentTtl?: Duration;

@@ -192,7 +192,7 @@ class View<Id, T, Given> {
     return error === undefined;
   }
 
-  #optionsOf(value: T, id: Id): EntryOptions & { readonly eventTime?: number | Date } {
+  #optionsOf(value: T, id: Id): EntryOptions & Pick<SetOptions, 'eventTime'> {
     const { lifetime, tags, version } = this.#declaration;
     const eventTime = version?.(value);
     const own = tags?.(id, value);

@@ -1,10 +1,10 @@
-import type { EntryOptions, SetOptions } from './cache.js';
+import type { EntryOptions } from './cache.js';
 import { durationMs, positiveDurationMs } from './duration.js';
 import { type Entry, type EntryKind, makeEntry, NO_PAYLOAD, NO_TAGS } from './entry.js';
 import { CacheError } from './errors.js';
 import { HLC_ZERO, type Hlc } from './hlc.js';
 import { checkTags } from './key.js';
-import { clampEventTimeMs, type Version } from './version.js';
+import { clampEventTimeMs, decodeVersion, isEncodedVersion, type Version } from './version.js';
 
 /** How long entries are kept when nobody says otherwise, in ms. */
 export interface LifetimeDefaults {
@@ -62,7 +62,7 @@ export function newEntry(
  * @throws CacheError `invalid-options` when it is not a time
  */
 export function eventTimeMs(
-  given: NonNullable<SetOptions['eventTime']>,
+  given: number | Date,
   wallMs: number,
   field: 'eventTime' | 'version' | 'filledAfter' = 'eventTime',
 ): { readonly ms: number; readonly clamped: boolean } {
@@ -74,4 +74,21 @@ export function eventTimeMs(
   }
   const clamped = clampEventTimeMs(ms, wallMs);
   return { ms: clamped, clamped: clamped < Math.floor(ms) };
+}
+
+/**
+ * A version that was given as text, its event time clamped.
+ * @throws CacheError `invalid-options` when it is not the text of a version
+ */
+export function versionOfText(text: string, wallMs: number): { readonly version: Version; readonly clamped: boolean } {
+  if (!isEncodedVersion(text)) {
+    throw new CacheError(
+      'invalid-options',
+      `version is ${JSON.stringify(text)}: give milliseconds since 1970, or the 40 hex digits that a write returned`,
+      { field: 'version' },
+    );
+  }
+  const version = decodeVersion(text);
+  const { ms, clamped } = eventTimeMs(version.eventTimeMs, wallMs, 'version');
+  return { version: clamped ? { ...version, eventTimeMs: ms } : version, clamped };
 }

@@ -6,7 +6,14 @@ import { type Entry, freshness, NO_PAYLOAD } from './entry.js';
 import { toError } from './errors.js';
 import type { Floors } from './floors.js';
 import { compareHlc, type Hlc } from './hlc.js';
-import { eventTimeMs, type Lifetime, type LifetimeDefaults, newEntry, resolveLifetime } from './lifetime.js';
+import {
+  eventTimeMs,
+  type Lifetime,
+  type LifetimeDefaults,
+  newEntry,
+  resolveLifetime,
+  versionOfText,
+} from './lifetime.js';
 import type { Loader } from './loader.js';
 import { MISS, type Outcome } from './outcome.js';
 import type { Tally } from './tally.js';
@@ -79,12 +86,14 @@ export class LoadedEntries {
   }
 
   /** Data that do not know their own time are as new as the moment at which the source was asked. */
-  #version(eventTime: number | Date | undefined, fillStart: Hlc): Version {
+  #version(eventTime: number | Date | string | undefined, fillStart: Hlc): Version {
     const { origin, clock, tally } = this.#parts;
     if (eventTime === undefined) return { eventTimeMs: fillStart.ms, hlc: fillStart, origin };
-    const { ms, clamped } = eventTimeMs(eventTime, clock.wallMs());
+    const wallMs = clock.wallMs();
+    const { version, clamped } =
+      typeof eventTime === 'string' ? versionOfText(eventTime, wallMs) : timedVersion(eventTime, wallMs);
     if (clamped) tally.clampedEventTimes += 1;
-    return loadedVersion(ms);
+    return version;
   }
 }
 
@@ -96,4 +105,12 @@ export function filledAfter({ refresh, filledAfter: given }: LoadOptions, now: H
   if (refresh !== true || given === undefined) return now;
   const since: Hlc = { ms: eventTimeMs(given, now.ms, 'filledAfter').ms, counter: 0 };
   return compareHlc(since, now) < 0 ? since : now;
+}
+
+function timedVersion(
+  eventTime: number | Date,
+  wallMs: number,
+): { readonly version: Version; readonly clamped: boolean } {
+  const { ms, clamped } = eventTimeMs(eventTime, wallMs);
+  return { version: loadedVersion(ms), clamped };
 }

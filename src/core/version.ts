@@ -28,6 +28,15 @@ export function loadedVersion(eventTimeMs: number): Version {
   return { eventTimeMs, hlc: VERSION_ZERO.hlc, origin: 0 };
 }
 
+/**
+ * The version of data whose source tells those of one time apart, by a number that grows: it is all there is of their
+ * order, so what is set and what is loaded are told alike, by whatever node.
+ * @param number from 1 on
+ */
+export function numberedVersion(eventTimeMs: number, number: number): Version {
+  return { eventTimeMs, hlc: { ms: number, counter: 0 }, origin: 0 };
+}
+
 /** Whether a version was made by `loadedVersion`. */
 export function isLoaded(version: Version): boolean {
   return version.hlc.ms === 0;

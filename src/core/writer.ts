@@ -10,21 +10,21 @@ import { concernedBy, type Floor, type Floors } from './floors.js';
 import { compareHlc, type HybridClock } from './hlc.js';
 import { checkKey } from './key.js';
 import { errorType } from './ladder.js';
-import { eventTimeMs, type Lifetime, type LifetimeDefaults, newEntry, resolveLifetime } from './lifetime.js';
+import {
+  eventTimeMs,
+  type Lifetime,
+  type LifetimeDefaults,
+  newEntry,
+  resolveLifetime,
+  versionOfText,
+} from './lifetime.js';
 import type { LocalTier } from './local.js';
 import type { Level, WriteOutcome } from './outcome.js';
 import type { RecoveryQueue } from './recovery.js';
 import type { SingleFlight } from './single-flight.js';
 import type { Tally } from './tally.js';
 import type { Tier, Write } from './tier.js';
-import {
-  compareVersions,
-  decodeVersion,
-  encodeVersion,
-  isEncodedVersion,
-  VERSION_ZERO,
-  type Version,
-} from './version.js';
+import { compareVersions, encodeVersion, VERSION_ZERO, type Version } from './version.js';
 
 export interface WriterParts {
   readonly city: string;
@@ -277,15 +277,9 @@ export class Writer {
   }
 
   #givenVersion(text: string, wallMs: number): Version {
-    if (!isEncodedVersion(text)) {
-      throw new CacheError(
-        'invalid-options',
-        `version is ${JSON.stringify(text)}: give milliseconds since 1970, or the 40 hex digits that a write returned`,
-        { field: 'version' },
-      );
-    }
-    const version = decodeVersion(text);
-    return { ...version, eventTimeMs: this.#eventTimeMs(version.eventTimeMs, wallMs, 'version') };
+    const { version, clamped } = versionOfText(text, wallMs);
+    if (clamped) this.#parts.tally.clampedEventTimes += 1;
+    return version;
   }
 }
 

@@ -44,6 +44,8 @@ export interface VehicleLocation {
   readonly at: Date;
   /** 0.01-degree cell of the position, see `regionOf`. */
   readonly region: string;
+  /** Where the device said several things of this very time: how much was known when this one was chosen. */
+  readonly revision?: number | undefined;
 }
 
 export interface Trip {

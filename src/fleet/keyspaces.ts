@@ -25,6 +25,7 @@ import {
   TRIPS_LIFETIME,
 } from './lifetimes.js';
 import type { FleetRepository } from './ports.js';
+import { locationVersion } from './positions.js';
 import { type Region, regionBox } from './region.js';
 
 /** Most vehicles that are looked through for one question about a place. */
@@ -53,7 +54,7 @@ export function openKeyspaces(cache: Cache, repository: FleetRepository, clock: 
     readonly key: (id: VehicleId) => string;
     readonly lifetimeOf: (value: T) => Kept;
     readonly tags: (id: VehicleId, value: T) => readonly string[];
-    readonly version?: (value: T) => number | Date;
+    readonly version?: (value: T) => Date | string;
     readonly load: (ids: readonly VehicleId[], call: LoadCall) => Promise<ReadonlyMap<VehicleId, T>>;
     /** Reports of positions come spread over time, and their lifetimes are the user's to the millisecond. */
     readonly jitter?: false;
@@ -88,7 +89,7 @@ export function openKeyspaces(cache: Cache, repository: FleetRepository, clock: 
       key: keys.location,
       lifetimeOf: locationLifetime,
       tags: locationTags,
-      version: (location) => location.at,
+      version: locationVersion,
       jitter: false,
       load: (ids, call) => repository.locations(ids, call),
     }),

@@ -9,6 +9,14 @@ import type {
   VehicleStatus,
 } from './domain.js';
 
+/** A position as it is to be saved. */
+export interface ReportedLocation extends VehicleLocation {
+  /** Kept by the device while it was offline: no live position may wait for it. */
+  readonly history?: boolean | undefined;
+  /** Frame number of the tracker's message, 1 to 999999 and then from 1 again. */
+  readonly frame?: number | undefined;
+}
+
 /** What became of one saved position. */
 export interface SavedLocation {
   /** It is the newest of its vehicle after this save. False: something newer is there; it is kept as history. */
@@ -17,6 +25,11 @@ export interface SavedLocation {
   readonly duplicate: boolean;
   /** Where the vehicle was before this save, when it was known. */
   readonly previous: Pick<VehicleLocation, 'lat' | 'lon' | 'region'> | undefined;
+  /**
+   * The newest position as the database has it, where that has the time of this one and may say something else: the cache
+   * is to be told of it, whoever reported it. Of several positions of one time, one more may bring an earlier one back.
+   */
+  readonly stored?: VehicleLocation;
 }
 
 /**
@@ -43,10 +56,14 @@ export interface FleetRepository {
     call: LoadCall,
   ): Promise<VehicleLocation[]>;
   /**
-   * Keeps every position as history and moves the newest position of a vehicle forward only (later device time wins;
-   * at one time, the one that was there stays). One transaction for all; answers in order of `locations`.
+   * Keeps every position as history and moves the newest position of a vehicle forward only: later device time wins. Of
+   * several reports of one time, the one that counts is a function of all of them, whatever the order in which they came:
+   * live before history, then the latest frame number on the circle that they run round, then the larger content; and its
+   * `revision` grows whenever that choice was made from more of them. Reports of one time, place and speed are one
+   * position. Answers in order of `locations`, and nothing before it is safe. When it
+   * rejects, some may have been saved; saving all of them again is safe.
    */
-  saveLocations(locations: readonly VehicleLocation[], call: LoadCall): Promise<SavedLocation[]>;
+  saveLocations(locations: readonly ReportedLocation[], call: LoadCall): Promise<SavedLocation[]>;
 }
 
 export interface RouteRequest {

@@ -1,7 +1,6 @@
 import { CacheError } from '../core/errors.js';
-import { EVENT_TIME_AHEAD_MAX_MS } from '../core/version.js';
+import { EVENT_TIME_AHEAD_MAX_MS, encodeVersion, numberedVersion } from '../core/version.js';
 import { distanceKm } from './circle.js';
-import { FRAME_MAX } from './contradictions.js';
 import type { LocationUpdate, VehicleLocation } from './domain.js';
 import { type Position, type Region, regionOf } from './region.js';
 import { checkVehicleId } from './vehicle-id.js';
@@ -14,6 +13,9 @@ export type Judgement =
   | { readonly kind: 'accepted'; readonly location: VehicleLocation; readonly clamped: boolean }
   | { readonly kind: 'ghost'; readonly location: VehicleLocation; readonly clamped: boolean }
   | { readonly kind: 'rejected'; readonly error: CacheError };
+
+/** Frame numbers of a tracker run from 1 to this, and then from 1 again (AIS-140). */
+const FRAME_MAX = 999_999;
 
 /** Faster than any truck or bus, and less than what trackers send for "no speed" (655.35, 999). */
 export const SPEED_MAX_KMH = 300;
@@ -53,6 +55,14 @@ export function judgeUpdate(update: LocationUpdate, wallMs: number): Judgement {
  */
 export function isSignificantMove(from: Position & { readonly region: Region }, to: VehicleLocation): boolean {
   return from.region !== to.region || distanceKm(from, to) >= SIGNIFICANT_MOVE_KM;
+}
+
+/**
+ * The version of a position in the cache: the device's time, and within it the order of the database. The same whoever
+ * tells it and however it got there, so what is loaded and what is set replace each other as they do in the database.
+ */
+export function locationVersion({ at, revision = 1 }: Pick<VehicleLocation, 'at' | 'revision'>): string {
+  return encodeVersion(numberedVersion(at.getTime(), revision));
 }
 
 function readUpdate(update: LocationUpdate, wallMs: number): { location: VehicleLocation; clamped: boolean } {

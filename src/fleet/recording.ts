@@ -11,14 +11,13 @@ import {
 import type { Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
 import { batchesOf } from './batches.js';
-import { type Claim, inOrderOfTrust } from './contradictions.js';
 import type { LocationUpdate, VehicleId, VehicleLocation } from './domain.js';
 import { Jumps } from './jumps.js';
 import { keys } from './keys.js';
 import { locationTags } from './keyspaces.js';
 import { locationLifetime } from './lifetimes.js';
 import type { FleetRepository, SavedLocation } from './ports.js';
-import { isSignificantMove, judgeUpdate } from './positions.js';
+import { isSignificantMove, judgeUpdate, locationVersion } from './positions.js';
 import { RouteInvalidation } from './route-invalidation.js';
 import type { FleetCounters } from './stats.js';
 import type { Moved, Subscriptions } from './subscriptions.js';
@@ -65,9 +64,18 @@ const CHUNK = 500;
 const NAME = 'the database';
 
 /** A report that is to be saved, and the place of its result. */
-interface Pending extends Claim {
+interface Pending {
   readonly index: number;
+  readonly location: VehicleLocation;
   readonly clamped: boolean;
+  readonly history: boolean;
+  readonly frame: number | undefined;
+}
+
+/** What is to be told of a vehicle after its positions were saved. */
+interface Current extends Moved {
+  /** Who brought it just now; undefined when it had been there before. */
+  readonly reporter: Pending | undefined;
 }
 
 /**
@@ -98,8 +106,11 @@ export class Recording {
     const { clock } = this.#parts;
     const call = startCall(clock, options, DEADLINE_MS, 'write');
     const { results, pending } = judgeAll(updates, this.#jumps, clock.wallMs());
+    // What a device kept while it was offline may be thousands of positions: the live ones do not wait for them.
+    const live = pending.filter(({ history }) => !history);
+    const past = pending.filter(({ history }) => history);
     let recorded = 0;
-    for (const chunk of batchesOf(pending, CHUNK)) {
+    for (const chunk of [...batchesOf(live, CHUNK), ...batchesOf(past, CHUNK)]) {
       await this.#recordChunk(chunk, results, call, `${recorded} of ${pending.length} had been recorded`);
       recorded += chunk.length;
     }
@@ -138,7 +149,7 @@ export class Recording {
     const { clock, repository } = this.#parts;
     const outside = outsideCall(clock, call, NAME);
     try {
-      const locations = chunk.map(({ location }) => location);
+      const locations = chunk.map(({ location, history, frame }) => ({ ...location, history, frame }));
       const saved = await repository.saveLocations(locations, outside);
       if (saved.length !== locations.length) {
         throw new CacheError(
@@ -159,26 +170,30 @@ export class Recording {
     results: (Recorded | undefined)[],
   ): Promise<void> {
     const { cache, subscriptions } = this.#parts;
-    const newest = new Map<VehicleId, Pending & { readonly previous: SavedLocation['previous'] }>();
+    const current = new Map<VehicleId, Current>();
     chunk.forEach((pending, i) => {
       const { index, location, clamped } = pending;
-      const { newest: isNewest, duplicate, previous } = saved[i] as SavedLocation;
+      const { newest, duplicate, previous, stored } = saved[i] as SavedLocation;
       results[index] = { outcome: duplicate ? 'duplicate' : 'history', location, clamped };
-      // The newest may be here twice, as a duplicate of itself.
-      if (isNewest && !newest.has(location.vehicleId)) newest.set(location.vehicleId, { ...pending, previous });
+      // A duplicate is told too: the one who sent it first may have stopped between the database and the cache.
+      const told = stored ?? (newest ? location : undefined);
+      if (told === undefined) return;
+      const known = current.get(location.vehicleId);
+      const reporter = newest && !duplicate ? pending : known?.reporter;
+      current.set(location.vehicleId, { location: told, previous, reporter });
     });
-    const fresh = [...newest.values()];
-    if (fresh.length === 0) return;
-    // A duplicate is written too: the one who sent it first may have stopped between the database and the cache.
+    const moves = [...current.values()];
+    if (moves.length === 0) return;
     const writes = await cache.setMany(
-      fresh.map(({ location }) => [keys.location(location.vehicleId), location, locationOptions(location)]),
+      moves.map(({ location }) => [keys.location(location.vehicleId), location, locationOptions(location)]),
     );
-    fresh.forEach(({ index, location, clamped }, i) => {
-      if (results[index]?.outcome === 'duplicate') return;
+    moves.forEach(({ location, reporter }, i) => {
+      if (reporter === undefined) return;
+      const { index, clamped } = reporter;
       results[index] = { outcome: 'newest', location, clamped, write: writes[i] as WriteResult };
     });
-    await this.#invalidateRelated(fresh);
-    subscriptions.publish(fresh);
+    await this.#invalidateRelated(moves);
+    subscriptions.publish(moves);
   }
 
   async #invalidateRelated(moves: readonly Moved[]): Promise<void> {
@@ -243,8 +258,7 @@ function judgeAll(updates: readonly LocationUpdate[], jumps: Jumps, wallMs: numb
       pending.push({ index, location, clamped, history: update.history === true, frame: update.frame });
     }
   });
-  // What a device kept while it was offline may be thousands of positions: the live ones do not wait behind them.
-  return { results, pending: inOrderOfTrust(pending) };
+  return { results, pending };
 }
 
 /** Of several positions of one vehicle that were the newest when their chunk was saved, only the last one still is. */
@@ -252,10 +266,11 @@ function demoteOutdated(results: Recorded[]): void {
   const newestAt = new Map<VehicleId, number>();
   results.forEach((result, i) => {
     if (result.outcome !== 'newest') return;
-    const { vehicleId, at } = result.location;
+    const { vehicleId } = result.location;
     const otherAt = newestAt.get(vehicleId);
     const other = otherAt === undefined ? undefined : results[otherAt];
-    const isOutdated = other?.outcome === 'newest' && other.location.at >= at;
+    const isOutdated =
+      other?.outcome === 'newest' && locationVersion(other.location) >= locationVersion(result.location);
     const demoted = isOutdated ? i : otherAt;
     if (!isOutdated) newestAt.set(vehicleId, i);
     if (demoted === undefined) return;
@@ -266,5 +281,5 @@ function demoteOutdated(results: Recorded[]): void {
 
 function locationOptions(location: VehicleLocation): SetOptions {
   const { ttl, staleIfError } = locationLifetime(location);
-  return { ttl, staleIfError, tags: locationTags(location.vehicleId, location), eventTime: location.at };
+  return { ttl, staleIfError, tags: locationTags(location.vehicleId, location), eventTime: locationVersion(location) };
 }

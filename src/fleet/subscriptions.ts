@@ -1,5 +1,6 @@
 import { CacheError } from '../core/errors.js';
 import type { VehicleId, VehicleIdInput, VehicleLocation } from './domain.js';
+import { locationVersion } from './positions.js';
 import { type Box, checkRegion, isWithin, type Position, type Region } from './region.js';
 import type { FleetCounters } from './stats.js';
 import { checkVehicleIds } from './vehicle-id.js';
@@ -35,8 +36,8 @@ const TOLD_MAX = 100_000;
 export class Subscriptions {
   readonly #counters: FleetCounters;
   readonly #subscriptions = new Set<Subscription>();
-  /** Device time, in ms, of what was told last: records of one vehicle may end in another order than they began. */
-  readonly #told = new Map<VehicleId, number>();
+  /** Version of what was told last: records of one vehicle may end in another order than they began. */
+  readonly #told = new Map<VehicleId, string>();
 
   constructor(counters: FleetCounters) {
     this.#counters = counters;
@@ -83,11 +84,13 @@ export class Subscriptions {
     this.#told.clear();
   }
 
-  #isNews({ vehicleId, at }: VehicleLocation): boolean {
-    const toldMs = this.#told.get(vehicleId);
-    if (toldMs !== undefined && at.getTime() <= toldMs) return false;
+  #isNews(location: VehicleLocation): boolean {
+    const { vehicleId } = location;
+    const version = locationVersion(location);
+    const told = this.#told.get(vehicleId);
+    if (told !== undefined && version <= told) return false;
     this.#told.delete(vehicleId);
-    this.#told.set(vehicleId, at.getTime());
+    this.#told.set(vehicleId, version);
     if (this.#told.size > TOLD_MAX) dropFirst(this.#told);
     return true;
   }

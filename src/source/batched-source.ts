@@ -1,6 +1,7 @@
 import type { LoadCall } from '../core/cache.js';
 import type { Clock } from '../core/clock.js';
 import { BatchedReads } from './batched-reads.js';
+import { BatchedSaves } from './batched-saves.js';
 import type {
   Box,
   FleetSource,
@@ -8,6 +9,7 @@ import type {
   IdPage,
   MaintenanceRecord,
   ReadMany,
+  ReportedLocation,
   SavedLocation,
   Trip,
   Vehicle,
@@ -17,11 +19,12 @@ import type {
 } from './fleet-records.js';
 
 /**
- * A source whose reads of one kind are put together into few statements (see `BatchedReads`). The rest goes through
- * as it comes: positions are batched by those who have them.
+ * A source whose reads of one kind, and whose saves of positions, are put together into few statements (see
+ * `BatchedReads` and `BatchedSaves`). The rest goes through as it comes.
  */
 export class BatchedSource implements FleetSource {
   readonly #source: FleetSource;
+  readonly #saves: BatchedSaves;
   readonly vehicles: ReadMany<Vehicle>;
   readonly statuses: ReadMany<VehicleStatus>;
   readonly locations: ReadMany<VehicleLocation>;
@@ -31,6 +34,7 @@ export class BatchedSource implements FleetSource {
 
   constructor(clock: Clock, source: FleetSource) {
     this.#source = source;
+    this.#saves = new BatchedSaves(clock, (locations, call) => source.saveLocations(locations, call));
     this.vehicles = batched(clock, 'vehicles', (ids, call) => source.vehicles(ids, call));
     this.statuses = batched(clock, 'statuses', (ids, call) => source.statuses(ids, call));
     this.locations = batched(clock, 'locations', (ids, call) => source.locations(ids, call));
@@ -49,8 +53,8 @@ export class BatchedSource implements FleetSource {
     return this.#source.locationsWithin(box, limit, call);
   }
 
-  saveLocations(locations: readonly VehicleLocation[], call: LoadCall): Promise<SavedLocation[]> {
-    return this.#source.saveLocations(locations, call);
+  saveLocations(locations: readonly ReportedLocation[], call: LoadCall): Promise<SavedLocation[]> {
+    return this.#saves.save(locations, call);
   }
 }
 

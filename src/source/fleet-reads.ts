@@ -18,8 +18,9 @@ export const STATUSES: Statement = {
     from vehicle_statuses where vehicle_id = any($1::numeric[])`,
 };
 
-const LOCATION = `vehicle_id as "vehicleId", lat, lon, speed_kmh as "speedKmh", heading_deg as "headingDeg",
-  engine_on as "engineOn", at, region`;
+/** The columns of a newest position, named as `LocationRow` has them. */
+export const LOCATION = `vehicle_id as "vehicleId", lat, lon, speed_kmh as "speedKmh", heading_deg as "headingDeg",
+  engine_on as "engineOn", at, region, revision`;
 
 export const LOCATIONS: Statement = {
   name: 'locations',
@@ -75,12 +76,17 @@ function newestOf(
 }
 
 /** A row as it comes: what a record may lack is null. */
-export type LocationRow = Omit<VehicleLocation, 'headingDeg'> & { readonly headingDeg: number | null };
+export type LocationRow = Omit<VehicleLocation, 'headingDeg' | 'revision'> & {
+  readonly headingDeg: number | null;
+  readonly revision: number;
+};
 export type TripRow = Omit<Trip, 'arrivedAt'> & { readonly arrivedAt: Date | null };
 export type MaintenanceRow = Omit<MaintenanceRecord, 'nextDueAt'> & { readonly nextDueAt: Date | null };
 
 export function toLocation(row: LocationRow): VehicleLocation {
-  return { ...row, headingDeg: row.headingDeg ?? undefined };
+  const { vehicleId, lat, lon, speedKmh, headingDeg, engineOn, at, region, revision } = row;
+  const location = { vehicleId, lat, lon, speedKmh, headingDeg: headingDeg ?? undefined, engineOn, at, region };
+  return revision === 1 ? location : { ...location, revision };
 }
 
 export function toTrip(row: TripRow): Trip {

@@ -33,6 +33,19 @@ export interface VehicleLocation {
   readonly at: Date;
   /** Stored as given. */
   readonly region: string;
+  /**
+   * Left out, or, where several reports have this very time, a number that grows whenever one is chosen among them from
+   * more of them than before. Given by the database.
+   */
+  readonly revision?: number | undefined;
+}
+
+/** A position as it is to be saved. */
+export interface ReportedLocation extends VehicleLocation {
+  /** Kept by the device while it was offline: no live position waits for it, and of two of one time the live one counts. */
+  readonly history?: boolean | undefined;
+  /** Frame number of the tracker's message, 1 to 999999 and then from 1 again: of two of one time the later one counts. */
+  readonly frame?: number | undefined;
 }
 
 export interface Trip {
@@ -71,6 +84,11 @@ export interface SavedLocation {
   readonly duplicate: boolean;
   /** The newest position before this batch, when there was one. */
   readonly previous: Pick<VehicleLocation, 'lat' | 'lon' | 'region'> | undefined;
+  /**
+   * The newest position as the database has it, where that has the time of this one and may say something else: the cache
+   * is to be told of it, whoever reported it. Of several positions of one time, one more may bring an earlier one back.
+   */
+  readonly stored?: VehicleLocation;
 }
 
 /** A rectangle in degrees, borders included; one that crosses the 180th meridian is empty. */
@@ -100,5 +118,5 @@ export interface FleetSource {
   readonly maintenanceRecords: ReadMany<MaintenanceRecord[]>;
   activeVehicleIds(page: IdPage, call: LoadCall): Promise<VehicleId[]>;
   locationsWithin(box: Box, limit: number, call: LoadCall): Promise<VehicleLocation[]>;
-  saveLocations(locations: readonly VehicleLocation[], call: LoadCall): Promise<SavedLocation[]>;
+  saveLocations(locations: readonly ReportedLocation[], call: LoadCall): Promise<SavedLocation[]>;
 }

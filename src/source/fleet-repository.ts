@@ -23,6 +23,7 @@ import type {
   FuelRecord,
   IdPage,
   MaintenanceRecord,
+  ReportedLocation,
   SavedLocation,
   Trip,
   Vehicle,
@@ -40,12 +41,12 @@ import {
 } from './fleet-upserts.js';
 import {
   LocationVerdicts,
-  NEWEST_LOCATIONS,
-  type NewestRow,
   SAVE_LOCATIONS,
   type SavedRow,
+  type SettledRow,
   saveLocationsValues,
 } from './location-writes.js';
+import { SETTLE_LOCATIONS, settleLocationsValues } from './moment-writes.js';
 import type { PostgresPool, Statement } from './postgres-pool.js';
 
 /** Records per upsert; keeps each statement far from its timeout. */
@@ -110,13 +111,19 @@ export class PostgresFleetRepository implements FleetSource {
     return rows.map(toLocation);
   }
 
-  async saveLocations(locations: readonly VehicleLocation[], call: LoadCall): Promise<SavedLocation[]> {
+  /**
+   * In one transaction; then, where vehicles did not move or one of several positions of one time is to be chosen, a
+   * second one that changes nothing else. Who is interrupted between the two has no answer, and saves again.
+   */
+  async saveLocations(locations: readonly ReportedLocation[], call: LoadCall): Promise<SavedLocation[]> {
     if (locations.length === 0) return [];
     const both = this.#pool.callOf(call);
     const saved = await this.#pool.query<SavedRow>(SAVE_LOCATIONS, saveLocationsValues(locations), both);
     const verdicts = new LocationVerdicts(locations, saved);
-    const { unmoved } = verdicts;
-    if (unmoved.length > 0) verdicts.learn(await this.#pool.query<NewestRow>(NEWEST_LOCATIONS, [unmoved], both));
+    const { open } = verdicts;
+    if (open.length > 0) {
+      verdicts.learn(await this.#pool.query<SettledRow>(SETTLE_LOCATIONS, settleLocationsValues(open), both));
+    }
     return verdicts.all();
   }
 

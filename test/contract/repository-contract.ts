@@ -8,7 +8,8 @@ import type {
   VehicleLocation,
   VehicleStatus,
 } from '../../src/fleet/domain.js';
-import type { FleetRepository } from '../../src/fleet/ports.js';
+import type { FleetRepository, ReportedLocation } from '../../src/fleet/ports.js';
+import { momentsContract } from './moments-contract.js';
 import {
   makeFuelRecord,
   makeLocation,
@@ -17,6 +18,7 @@ import {
   makeTrip,
   makeVehicle,
   newCall,
+  placeOf,
   TIME_MS,
 } from './repository-records.js';
 
@@ -33,11 +35,6 @@ const LARGEST_ID = '18446744073709551615';
 /** Text that a careless encoding would break. */
 const HARD_TEXT = 'a "b" {c}, \\d\\ \'e\' NULL\n\u0926\u093f\u0932\u094d\u0932\u0940 \u{1f69a}';
 
-/** Where `previous` of a saved position points to. */
-function placeOf({ lat, lon, region }: VehicleLocation) {
-  return { lat, lon, region };
-}
-
 /** @param make gives an empty repository */
 export function repositoryContract(name: string, make: () => Promise<SeededRepository>): void {
   describe(`${name} as a repository of the fleet`, () => {
@@ -47,7 +44,7 @@ export function repositoryContract(name: string, make: () => Promise<SeededRepos
       repository = await make();
     });
 
-    const save = (...locations: VehicleLocation[]) => repository.saveLocations(locations, newCall());
+    const save = (...locations: ReportedLocation[]) => repository.saveLocations(locations, newCall());
     const newestOf = async (id: string) => (await repository.locations([id], newCall())).get(id);
     const isKept = async (location: VehicleLocation) => (await save(location))[0]?.duplicate;
 
@@ -225,18 +222,12 @@ export function repositoryContract(name: string, make: () => Promise<SeededRepos
         expect(await isKept(earlier)).toBe(true);
       });
 
-      it('leaves the one that was there when another has the same time, and keeps both', async () => {
-        const [first, other] = [makeLocation('1'), makeLocation('1', 0, { lat: 19.5, region: 'elsewhere' })];
-        await save(first);
-        expect(await save(other)).toStrictEqual([{ newest: false, duplicate: false, previous: placeOf(first) }]);
-        expect(await newestOf('1')).toStrictEqual(first);
-        expect(await isKept(other)).toBe(true);
-      });
-
       it('recognises what had been saved before: newest still if it is, and nothing changes', async () => {
         const [first, second] = [makeLocation('1'), makeLocation('1', 1)];
         await save(first);
-        expect(await save(first)).toStrictEqual([{ newest: true, duplicate: true, previous: placeOf(first) }]);
+        expect(await save(first)).toStrictEqual([
+          { newest: true, duplicate: true, previous: placeOf(first), stored: first },
+        ]);
         await save(second);
         expect(await save(first)).toStrictEqual([{ newest: false, duplicate: true, previous: placeOf(second) }]);
         expect(await newestOf('1')).toStrictEqual(second);
@@ -259,16 +250,6 @@ export function repositoryContract(name: string, make: () => Promise<SeededRepos
         ]);
         expect(await newestOf('1')).toStrictEqual(late);
         for (const location of [early, middle, late]) expect(await isKept(location)).toBe(true);
-      });
-
-      it('takes the first of those that have one time in one batch, and tells the same one twice from two', async () => {
-        const [first, other] = [makeLocation('1'), makeLocation('1', 0, { speedKmh: 12 })];
-        expect(await save(first, other, first)).toStrictEqual([
-          { newest: true, duplicate: false, previous: undefined },
-          { newest: false, duplicate: false, previous: undefined },
-          { newest: true, duplicate: true, previous: undefined },
-        ]);
-        expect(await newestOf('1')).toStrictEqual(first);
       });
 
       it('has nothing to say about no positions', async () => {
@@ -306,6 +287,8 @@ export function repositoryContract(name: string, make: () => Promise<SeededRepos
         for (const id of ids) expect(newest.get(id)).toStrictEqual(makeLocation(id, 5_500));
       });
     });
+
+    momentsContract(make);
 
     describe('saving what changes rarely', () => {
       it('replaces a vehicle and a status by one that is as new or newer, never by an older one', async () => {

@@ -89,3 +89,8 @@ export function makeMaintenanceRecord(
 ): MaintenanceRecord {
   return { id, vehicleId, at: new Date(TIME_MS + offsetMs), work: 'brake pads', nextDueAt };
 }
+
+/** Where `previous` of a saved position points to. */
+export function placeOf({ lat, lon, region }: VehicleLocation): Pick<VehicleLocation, 'lat' | 'lon' | 'region'> {
+  return { lat, lon, region };
+}

@@ -10,7 +10,7 @@ import { NULL_RECORDER } from '../../src/core/recorder.js';
 import { Tally } from '../../src/core/tally.js';
 import type { LocationUpdate, Vehicle, VehicleId, VehicleLocation } from '../../src/fleet/domain.js';
 import { createFleet, type Fleet } from '../../src/fleet/fleet.js';
-import type { RoutesApi, SavedLocation } from '../../src/fleet/ports.js';
+import type { ReportedLocation, RoutesApi, SavedLocation } from '../../src/fleet/ports.js';
 import { AdaptiveEviction } from '../../src/memory/adaptive-eviction.js';
 import { MemoryTier } from '../../src/memory/memory-tier.js';
 import { Bulkhead } from '../../src/policy/bulkhead.js';
@@ -59,7 +59,7 @@ export class TestRepository extends MemoryRepository {
     return super.locationsWithin(...question);
   }
 
-  override async saveLocations(locations: readonly VehicleLocation[], call: LoadCall): Promise<SavedLocation[]> {
+  override async saveLocations(locations: readonly ReportedLocation[], call: LoadCall): Promise<SavedLocation[]> {
     await this.#pass();
     this.saves.push(locations);
     const saved = await super.saveLocations(locations, call);

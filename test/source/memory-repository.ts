@@ -9,9 +9,21 @@ import type {
   VehicleLocation,
   VehicleStatus,
 } from '../../src/fleet/domain.js';
-import type { FleetRepository, SavedLocation } from '../../src/fleet/ports.js';
+import type { FleetRepository, ReportedLocation, SavedLocation } from '../../src/fleet/ports.js';
+import { type Claim, chosenOf } from './moment-oracle.js';
 
 const LIST_MAX = 20;
+
+interface Settled {
+  readonly previous: SavedLocation['previous'];
+  readonly stored: VehicleLocation | undefined;
+}
+
+/** All that was reported of one place and time, as one. */
+interface Known extends Claim {
+  /** 1, and one more for each report that changed what was known. */
+  readonly revision: number;
+}
 
 /**
  * The fleet's database in memory, for unit tests: `MemoryRepository` has every method of `FleetRepository`, the
@@ -26,7 +38,7 @@ export class MemoryRepository implements FleetRepository {
   readonly #vehicles = new Map<VehicleId, Vehicle>();
   readonly #statuses = new Map<VehicleId, VehicleStatus>();
   readonly #locations = new Map<VehicleId, VehicleLocation>();
-  readonly #history = new Map<VehicleId, Map<string, VehicleLocation>>();
+  readonly #history = new Map<VehicleId, Map<string, Known>>();
   readonly #trips = new Map<string, Trip>();
   readonly #fuelRecords = new Map<string, FuelRecord>();
   readonly #maintenanceRecords = new Map<string, MaintenanceRecord>();
@@ -87,31 +99,34 @@ export class MemoryRepository implements FleetRepository {
       .map((location) => structuredClone(location));
   }
 
-  async saveLocations(locations: readonly VehicleLocation[], call: LoadCall): Promise<SavedLocation[]> {
+  async saveLocations(locations: readonly ReportedLocation[], call: LoadCall): Promise<SavedLocation[]> {
     this.#enter(call);
     for (const location of locations) checkLocation(location);
-    const before = pick(
-      this.#locations,
-      locations.map((location) => location.vehicleId),
-    );
-    const appended = locations.map((location) => this.#append(location));
-    for (const location of locations) this.#moveForward(location);
-    return locations.map((location, index) => {
-      const newest = this.#locations.get(location.vehicleId);
-      const previous = before.get(location.vehicleId);
-      return {
-        newest: newest !== undefined && identityOf(newest) === identityOf(location),
-        duplicate: appended[index] === false,
-        previous: previous && { lat: previous.lat, lon: previous.lon, region: previous.region },
-      };
+    const isNew = new Set<ReportedLocation>();
+    const batch = new Map<string, Known>();
+    for (const report of locations) {
+      const key = `${report.vehicleId} ${identityOf(report)}`;
+      const same = batch.get(key);
+      batch.set(key, same === undefined ? knownOf(report) : merged(same, knownOf(report)));
+      if (same === undefined && !this.#isKnown(report)) isNew.add(report);
+    }
+    for (const known of batch.values()) this.#append({ ...known, revision: 1 });
+    const verdicts = new Map<VehicleId, Settled>();
+    for (const id of new Set(locations.map(({ vehicleId }) => vehicleId)))
+      verdicts.set(id, this.#settle(id, locations));
+    return locations.map((report) => {
+      const { previous, stored } = verdicts.get(report.vehicleId) ?? {};
+      const newest = identityOf(this.#locations.get(report.vehicleId) as VehicleLocation) === identityOf(report);
+      const verdict = { newest, duplicate: !isNew.delete(report), previous };
+      return stored?.at.getTime() === report.at.getTime() ? { ...verdict, stored: structuredClone(stored) } : verdict;
     });
   }
 
   /** Every position that was saved of a vehicle, newest first. */
   async history(id: VehicleId): Promise<VehicleLocation[]> {
     return [...(this.#history.get(id)?.values() ?? [])]
-      .sort((a, b) => b.at.getTime() - a.at.getTime())
-      .map((location) => structuredClone(location));
+      .map(({ location }) => structuredClone(location))
+      .sort((a, b) => b.at.getTime() - a.at.getTime());
   }
 
   async saveVehicles(vehicles: readonly Vehicle[], call: LoadCall): Promise<void> {
@@ -172,24 +187,46 @@ export class MemoryRepository implements FleetRepository {
     return lists;
   }
 
-  /** @returns false when the position was there already */
-  #append(location: VehicleLocation): boolean {
-    let positions = this.#history.get(location.vehicleId);
-    if (positions === undefined) {
-      positions = new Map();
-      this.#history.set(location.vehicleId, positions);
-    }
-    const identity = identityOf(location);
-    if (positions.has(identity)) return false;
-    positions.set(identity, structuredClone(location));
-    return true;
+  #isKnown(report: VehicleLocation): boolean {
+    return this.#history.get(report.vehicleId)?.has(identityOf(report)) === true;
   }
 
-  #moveForward(location: VehicleLocation): void {
-    const newest = this.#locations.get(location.vehicleId);
-    if (newest === undefined || location.at > newest.at) {
-      this.#locations.set(location.vehicleId, structuredClone(location));
+  #append(known: Known): void {
+    const { vehicleId } = known.location;
+    let positions = this.#history.get(vehicleId);
+    if (positions === undefined) {
+      positions = new Map();
+      this.#history.set(vehicleId, positions);
     }
+    const identity = identityOf(known.location);
+    const other = positions.get(identity);
+    positions.set(identity, other === undefined ? known : merged(other, known));
+  }
+
+  /** Moves the newest position of a vehicle forward, or chooses among those of its time. */
+  #settle(id: VehicleId, batch: readonly VehicleLocation[]): Settled {
+    const ofVehicle = batch.filter(({ vehicleId }) => vehicleId === id);
+    const latestMs = Math.max(...ofVehicle.map(({ at }) => at.getTime()));
+    const latest = ofVehicle.filter(({ at }) => at.getTime() === latestMs);
+    const before = this.#locations.get(id);
+    const isMoved = before === undefined || latestMs > before.at.getTime();
+    if (isMoved) this.#locations.set(id, structuredClone(latest[0] as VehicleLocation));
+    if (isMoved && latest.length === 1) {
+      this.#locations.set(id, (this.#knownAt(id, latestMs)[0] as Known).location);
+      return { previous: placeOf(before), stored: undefined };
+    }
+    const newest = this.#locations.get(id) as VehicleLocation;
+    const rivals = newest.at.getTime() === latestMs ? this.#knownAt(id, latestMs) : [];
+    const revision = rivals.reduce((sum, known) => sum + known.revision, 0);
+    if (revision > (isMoved ? 0 : (newest.revision ?? 1))) {
+      const { location } = chosenOf(rivals);
+      this.#locations.set(id, revision === 1 ? location : { ...location, revision });
+    }
+    return { previous: placeOf(before), stored: this.#locations.get(id) };
+  }
+
+  #knownAt(id: VehicleId, ms: number): Known[] {
+    return [...(this.#history.get(id)?.values() ?? [])].filter(({ location }) => location.at.getTime() === ms);
   }
 
   #checkVehicle(id: VehicleId): void {
@@ -209,6 +246,37 @@ function pick<T>(from: ReadonlyMap<VehicleId, T>, ids: readonly VehicleId[]): Ma
     if (value !== undefined) found.set(id, structuredClone(value));
   }
   return found;
+}
+
+function knownOf({ history, frame, ...location }: ReportedLocation): Known {
+  return { location: structuredClone(location), history: history === true, frame, revision: 1 };
+}
+
+/** What two reports of one place and time say together, whichever came first. */
+function merged(known: Known, other: Known): Known {
+  const headings = [known, other].flatMap(({ location: { headingDeg } }) =>
+    headingDeg === undefined ? [] : [headingDeg],
+  );
+  const frames = [known, other].flatMap(({ frame }) => (frame === undefined ? [] : [frame]));
+  const both = {
+    location: {
+      ...known.location,
+      headingDeg: headings.length === 0 ? undefined : Math.max(...headings),
+      engineOn: known.location.engineOn || other.location.engineOn,
+    },
+    history: known.history && other.history,
+    frame: frames.length === 0 ? undefined : Math.max(...frames),
+  };
+  const isChanged =
+    both.location.headingDeg !== known.location.headingDeg ||
+    both.location.engineOn !== known.location.engineOn ||
+    both.history !== known.history ||
+    both.frame !== known.frame;
+  return { ...both, revision: known.revision + (isChanged ? 1 : 0) };
+}
+
+function placeOf(location: VehicleLocation | undefined): SavedLocation['previous'] {
+  return location && { lat: location.lat, lon: location.lon, region: location.region };
 }
 
 /** What makes two reports of one vehicle the same report. */

@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { VehicleLocation } from '../../src/fleet/domain.js';
+import type { ReportedLocation } from '../../src/fleet/ports.js';
 import { systemClock } from '../../src/node/system-clock.js';
 import { BatchedSource } from '../../src/source/batched-source.js';
 import { PostgresFleetRepository } from '../../src/source/fleet-repository.js';
@@ -59,9 +60,16 @@ describe('positions in PostgreSQL', () => {
     const random = makeRandom(20_261_105);
     const ids = ['1', '2', '3', '4'];
     for (let round = 0; round < 60; round++) {
-      const batch = Array.from({ length: 1 + random(12) }, () =>
-        makeLocation(ids[random(4)]!, random(8) * 1_000, { lat: random(3), speedKmh: random(2) }),
-      );
+      const batch = Array.from({ length: 1 + random(12) }, (): ReportedLocation => {
+        const changes = {
+          lat: random(3),
+          speedKmh: random(2),
+          headingDeg: random(3) || undefined,
+          engineOn: random(2) > 0,
+        };
+        const frame = [undefined, 1, 2, 999_999, 500_000, 250_000][random(6)];
+        return { ...makeLocation(ids[random(4)]!, random(8) * 1_000, changes), frame, history: random(3) === 0 };
+      });
       expect(await repository.saveLocations(batch, newCall())).toStrictEqual(
         await memory.saveLocations(batch, newCall()),
       );
@@ -87,6 +95,35 @@ describe('positions in PostgreSQL', () => {
     expect(late).toMatchObject({ newest: false, duplicate: false });
     expect((await repository.locations(['1'], newCall())).get('1')).toMatchObject({ lat: 13 });
     expect(await countHistory()).toBe(3);
+  });
+
+  it('are not taken back, at one time, by a choice that was made from less', async () => {
+    const repository = await makeEmpty();
+    await repository.saveLocations([makeLocation('1', 0, { lat: 10 })], newCall());
+    await admin.query('begin');
+    await admin.query(`insert into vehicle_location_history (vehicle_id, at, lat, lon, speed_kmh, engine_on, region, frame)
+      select vehicle_id, at, 12, lon, speed_kmh, engine_on, region, 9 from vehicle_location_history`);
+    await admin.query('update vehicle_locations set lat = 12, revision = 3');
+    const saving = repository.saveLocations([makeLocation('1', 0, { lat: 11 })], newCall());
+    // What it appended is committed; now it waits to change the row, and knows nothing of the one at 12.
+    await expect.poll(countWaiting, { timeout: 10_000 }).toBe(1);
+    await admin.query('commit');
+    await saving;
+    expect((await repository.locations(['1'], newCall())).get('1')).toMatchObject({ lat: 12, revision: 3 });
+    // The next one knows all.
+    await repository.saveLocations([makeLocation('1', 0, { lat: 11 })], newCall());
+    expect((await repository.locations(['1'], newCall())).get('1')).toMatchObject({ lat: 12 });
+    expect(await countHistory()).toBe(3);
+  });
+
+  it('of the past do not wait for who holds the newest one', async () => {
+    const repository = await makeEmpty();
+    await repository.saveLocations([makeLocation('1')], newCall());
+    await admin.query('begin');
+    await admin.query('update vehicle_locations set lat = 12');
+    const saved = await repository.saveLocations([makeLocation('1', -60_000)], newCall());
+    expect(saved).toMatchObject([{ newest: false, duplicate: false }]);
+    await admin.query('rollback');
   });
 
   it('are refused with the name of what they break', async () => {
