@@ -5,6 +5,8 @@ const ROUNDS_KEPT = 5;
 
 interface Wanted {
   roundsLeft: number;
+  /** How often since it was taken note of last. */
+  asked: number;
   /** Monotonic ms before which it need not be looked at. */
   lookAtMs: number;
 }
@@ -27,8 +29,20 @@ export class Demand {
 
   note(id: VehicleId): void {
     const known = this.#wanted.get(id);
-    if (known !== undefined) known.roundsLeft = ROUNDS_KEPT;
-    else if (this.#wanted.size < this.#max) this.#wanted.set(id, { roundsLeft: ROUNDS_KEPT, lookAtMs: 0 });
+    if (known !== undefined) {
+      known.roundsLeft = ROUNDS_KEPT;
+      known.asked += 1;
+    } else if (this.#wanted.size < this.#max) {
+      this.#wanted.set(id, { roundsLeft: ROUNDS_KEPT, asked: 1, lookAtMs: 0 });
+    }
+  }
+
+  /** What was asked for since the last time, and how often. */
+  *takeAsked(): Iterable<readonly [id: VehicleId, times: number]> {
+    for (const [id, wanted] of this.#wanted) {
+      if (wanted.asked > 0) yield [id, wanted.asked];
+      wanted.asked = 0;
+    }
   }
 
   /** Begins a round: lets go of what is no longer asked for, and says what is to be looked at. */

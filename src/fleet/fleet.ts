@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.js';
 import { CacheError } from '../core/errors.js';
 import { ActiveVehicles } from './active-vehicles.js';
 import type { Circle } from './circle.js';
+import { DemandBoard } from './demand-board.js';
 import type {
   FuelRecord,
   LocationUpdate,
@@ -17,6 +18,7 @@ import type {
 } from './domain.js';
 import { keys, patterns } from './keys.js';
 import { openKeyspaces, type VehicleSpace } from './keyspaces.js';
+import { type Mornings, MorningWarmUp } from './mornings.js';
 import { Nearby, type NearbyVehicle } from './nearby.js';
 import type { FleetRepository, RoutesApi } from './ports.js';
 import { type Recorded, Recording } from './recording.js';
@@ -64,16 +66,17 @@ export interface Fleet extends AsyncDisposable {
   recordLocations(updates: readonly LocationUpdate[], call?: CallOptions): Promise<Recorded[]>;
   /** Removes location, status, trips, fuel and maintenance of a vehicle from every level. */
   invalidateVehicle(id: VehicleIdInput, call?: CallOptions): Promise<WriteResult[]>;
-  /** Brings the vehicles in service into the cache, at the database's pace. */
+  /** Brings the vehicles in service into the cache, those that are asked for most first, at the database's pace. */
   warmUp(options?: WarmUpOptions): Promise<WarmUpResult>;
   readonly refresh: Refresh;
+  readonly mornings: Mornings;
   /**
    * Tells a listener of every newest position that is recorded in this process and fits the filter.
    * @returns what ends it
    */
   subscribe(filter: SubscriptionFilter, listener: LocationListener): () => void;
   stats(): FleetStats;
-  /** Ends refresh and subscriptions, and waits for what is being recorded. The cache stays open: it is the caller's. */
+  /** Ends refresh, mornings and subscriptions, and waits for what is being recorded. The cache stays open. */
   close(): Promise<void>;
 }
 
@@ -89,8 +92,11 @@ export function createFleet(options: FleetOptions): Fleet {
   const keyspaces = openKeyspaces(cache, repository, clock);
   const subscriptions = new Subscriptions(counters);
   const recording = new Recording({ cache, repository, clock, subscriptions, counters });
-  const refresher = new Refresher({ cache, clock, keyspaces, counters });
+  const board = new DemandBoard(cache, clock);
+  const refresher = new Refresher({ cache, clock, keyspaces, counters, board });
   const active = new ActiveVehicles(cache, repository);
+  const warm = (how: WarmUpOptions) => warmUp({ clock, keyspaces, active, board, counters }, how);
+  const mornings = new MorningWarmUp({ cache, clock, counters, warmUp: warm });
   const nearby = new Nearby(clock, keyspaces);
   const estimates = new RouteEstimates({ clock, keyspaces, routes, counters });
   const ended = new AbortController();
@@ -114,12 +120,14 @@ export function createFleet(options: FleetOptions): Fleet {
   const close = async () => {
     ended.abort(new CacheError('closed', 'the fleet is closed'));
     refresher.stop();
+    mornings.stop();
     subscriptions.close();
-    await Promise.all([recording.settle(), refresher.settle()]);
+    await Promise.all([recording.settle(), refresher.settle(), mornings.settle()]);
   };
 
   return {
     refresh: refresher,
+    mornings,
     vehicle: (id, call) => read('details', keyspaces.details, id, call),
     vehicleStatus: (id, call) => read('status', keyspaces.status, id, call),
     vehicleLocation: (id, call) => read('location', keyspaces.location, id, call),
@@ -168,7 +176,7 @@ export function createFleet(options: FleetOptions): Fleet {
     async warmUp(options = {}) {
       checkOpen();
       const signal = options.signal === undefined ? ended.signal : AbortSignal.any([options.signal, ended.signal]);
-      return warmUp({ clock, keyspaces, active }, { ...options, signal });
+      return warm({ ...options, signal });
     },
     subscribe(filter, listener) {
       checkOpen();

@@ -17,6 +17,17 @@ export const keys = {
   activeIds: 'fleet:active-vehicle-ids',
 } as const;
 
+/** What the nodes of a city tell each other through the cache. */
+export const templates = {
+  /** What a node is asked for. */
+  demand: 'fleet:demand:{slot}',
+} as const;
+
+/** Who warms up on the morning of an IST day. */
+export function mornings(dayStartMs: number): string {
+  return `fleet:morning-warm-up:${dayStartMs}`;
+}
+
 /** What is invalidated together. Ids are digits, so none of them can widen a pattern. */
 export const patterns = {
   trips: (id: VehicleId) => `vehicle:trips:${id}:*`,

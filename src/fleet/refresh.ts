@@ -5,13 +5,14 @@ import { CacheError, toError } from '../core/errors.js';
 import { hashKey } from '../core/key.js';
 import { batchesOf } from './batches.js';
 import { Demand } from './demand.js';
+import type { DemandBoard } from './demand-board.js';
 import type { VehicleId } from './domain.js';
 import type { FleetKeyspaces, VehicleSpace } from './keyspaces.js';
 import { Pace } from './pace.js';
 import type { FleetCounters } from './stats.js';
 import { pause, restOf } from './waits.js';
 
-/** Keeps what is asked for from expiring. */
+/** Keeps what is asked for from expiring, and tells the city what that is. */
 export interface Refresh {
   /** Runs a round every minute from now on. Nodes begin at different seconds of it. */
   start(): void;
@@ -36,6 +37,7 @@ export interface RefresherParts {
   readonly clock: Clock;
   readonly keyspaces: FleetKeyspaces;
   readonly counters: FleetCounters;
+  readonly board: DemandBoard;
 }
 
 /** The kinds that are kept of each vehicle. */
@@ -113,8 +115,9 @@ export class Refresher implements Refresh {
   }
 
   async #run(options: CallOptions | undefined): Promise<number> {
-    const { clock } = this.#parts;
+    const { clock, board } = this.#parts;
     const call = startCall(clock, options, INTERVAL_MS, 'refresh');
+    await board.publish(this.#takeAsked(), restOf(clock, call, NAME));
     const batches: Batch[] = [];
     for (const kind of KINDS) batches.push(...(await this.#expiring(kind, call)));
     const spreadUntilMs = clock.monotonicMs() + SPREAD_MS;
@@ -130,6 +133,10 @@ export class Refresher implements Refresh {
       await pause(clock, call, Math.max(pace.afterSuccess(nowMs - startedMs), evenlyMs), NAME);
     }
     return refreshed;
+  }
+
+  *#takeAsked(): Iterable<readonly [id: VehicleId, times: number]> {
+    for (const kind of KINDS) yield* this.#demand[kind].takeAsked();
   }
 
   async #load({ space, ids, filledAfter }: Batch, call: Call): Promise<number> {

@@ -20,6 +20,14 @@ export interface FleetStats {
   readonly refreshed: number;
   readonly refreshesSpared: number;
   readonly refreshErrors: number;
+  /** Of the warm-up under way, or else the last one: vehicles done with, all, and those in batches that failed. */
+  readonly warmUpDone: number;
+  readonly warmUpTotal: number;
+  readonly warmUpFailed: number;
+  /** Values that warm-ups have loaded: the rest was in the cache. */
+  readonly warmedUp: number;
+  /** Mornings that this node warmed up for its city. */
+  readonly morningWarmUps: number;
   /** Listeners at the moment. */
   readonly subscribers: number;
   /** Positions that listeners were given, that were left out because a newer one came while they were busy, and on which they threw. */
@@ -46,6 +54,11 @@ export function zeroCounters(): FleetCounters {
     refreshed: 0,
     refreshesSpared: 0,
     refreshErrors: 0,
+    warmUpDone: 0,
+    warmUpTotal: 0,
+    warmUpFailed: 0,
+    warmedUp: 0,
+    morningWarmUps: 0,
     delivered: 0,
     conflated: 0,
     listenerErrors: 0,

@@ -20,6 +20,7 @@ export { type EwayBillState, ewayBillEndMs, ewayBillState } from '../fleet/eway-
 export type { Fleet } from '../fleet/fleet.js';
 export { type FreightHours, type FreightPlace, freightHours, type GoodsVehicle } from '../fleet/freight-hours.js';
 export { ewayBillLifetime, freightHoursLifetime, type Kept } from '../fleet/lifetimes.js';
+export type { Mornings } from '../fleet/mornings.js';
 export type { NearbyVehicle } from '../fleet/nearby.js';
 export type { FleetRepository, RouteEstimate, RouteRequest, RoutesApi, SavedLocation } from '../fleet/ports.js';
 export type { Recorded } from '../fleet/recording.js';

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { LoadCall } from '../../src/core/cache.js';
+import { createFleet } from '../../src/fleet/fleet.js';
 import type { WarmUpProgress } from '../../src/fleet/warm-up.js';
 import { CALL, type FleetInMemory, openFleet, report, runThrough, vehicle } from './fleet-in-memory.js';
 
@@ -30,7 +32,9 @@ describe('warmUp', () => {
     const progress: WarmUpProgress[] = [];
     const before = repository.queries;
     const result = await runThrough(clock, fleet.warmUp({ onProgress: (now) => progress.push(now) }));
-    expect(result).toEqual({ vehicles: 120, failed: 0 });
+    expect(result).toEqual({ vehicles: 120, failed: 0, loaded: 3 * 120 });
+    expect(progress.map(({ loaded }) => loaded)).toEqual([150, 300, 360]);
+    expect(fleet.stats()).toMatchObject({ warmUpDone: 120, warmUpTotal: 120, warmUpFailed: 0, warmedUp: 360 });
     expect(progress.map(({ done, total }) => [done, total])).toEqual([
       [50, 120],
       [100, 120],
@@ -43,6 +47,48 @@ describe('warmUp', () => {
       await Promise.all([fleet.vehicle(id), fleet.vehicleStatus(id), fleet.vehicleLocation(id), fleet.trips(id)]);
     }
     expect(repository.queries).toBe(warmed);
+  });
+
+  it('begins with what was asked for most, and goes on with the others in their order', async () => {
+    const { clock, repository, fleet } = await openVehicles(120);
+    for (let i = 0; i < 9; i++) await fleet.vehicleStatus(77);
+    for (const id of [110, 20, 110]) await fleet.trips(id);
+    await runThrough(clock, fleet.refresh.runOnce());
+    await clock.advanceSettled(20 * 60_000);
+    const batches: (readonly string[])[] = [];
+    const read = repository.vehicles.bind(repository);
+    repository.vehicles = (ids, call) => {
+      batches.push(ids);
+      return read(ids, call);
+    };
+    await runThrough(clock, fleet.warmUp());
+    expect(batches.map((ids) => ids.length)).toEqual([50, 50, 20]);
+    expect(batches[0]?.slice(0, 5)).toEqual(['77', '110', '20', '1', '2']);
+  });
+
+  it('goes on from what a fleet before it knew to be asked for', async () => {
+    const { clock, cache, repository, fleet } = await openVehicles(60);
+    for (let i = 0; i < 9; i++) await fleet.vehicleStatus(33);
+    await runThrough(clock, fleet.refresh.runOnce());
+    await fleet.close();
+    const next = createFleet({ cache, repository, clock });
+    await next.vehicleStatus(44);
+    await runThrough(clock, next.refresh.runOnce());
+    await clock.advanceSettled(20 * 60_000);
+    const batches: (readonly string[])[] = [];
+    const read = repository.vehicles.bind(repository);
+    repository.vehicles = (ids, call) => {
+      batches.push(ids);
+      return read(ids, call);
+    };
+    await runThrough(clock, next.warmUp());
+    expect(batches[0]?.slice(0, 3)).toEqual(['33', '44', '1']);
+    // Somebody else's idea of a summary is no reason to fail, nor to go by it.
+    await cache.deleteByPattern('vehicle:*');
+    for (let slot = 0; slot < 16; slot++) await cache.set(`fleet:demand:${slot}`, { ids: ['60'], scores: ['many'] });
+    await clock.advanceSettled(1_000);
+    await runThrough(clock, next.warmUp());
+    expect(batches[2]?.slice(0, 2)).toEqual(['1', '2']);
   });
 
   it('leaves a loaded database at least 100 ms between batches, and more the slower it is', async () => {
@@ -76,7 +122,8 @@ describe('warmUp', () => {
         },
       }),
     );
-    expect(result).toEqual({ vehicles: 500, failed: 50 });
+    expect(result).toMatchObject({ vehicles: 500, failed: 50 });
+    expect(fleet.stats()).toMatchObject({ warmUpDone: 500, warmUpTotal: 500, warmUpFailed: 50 });
 
     const second = await openVehicles(500);
     const rejected = second.fleet.warmUp({
@@ -131,11 +178,13 @@ describe('refresh', () => {
     const startMs = clock.monotonicMs();
     const loads: { kind: string; atMs: number }[] = [];
     for (const kind of ['trips', 'statuses'] as const) {
-      const read = repository[kind].bind(repository);
-      repository[kind] = ((...question: Parameters<typeof read>) => {
+      const read: (ids: readonly string[], call: LoadCall) => Promise<never> = repository[kind].bind(
+        repository,
+      ) as never;
+      repository[kind] = (ids: readonly string[], call: LoadCall) => {
         loads.push({ kind, atMs: clock.monotonicMs() - startMs });
-        return read(...question);
-      }) as never;
+        return read(ids, call);
+      };
     }
     await clock.advanceSettled(60_000);
     await runThrough(clock, fleet.refresh.runOnce());
@@ -205,5 +254,53 @@ describe('refresh', () => {
     fleet.refresh.start();
     fleet.refresh.stop();
     expect(clock.pending).toBe(0);
+  });
+});
+
+describe('the mornings', () => {
+  /** 15 November 2023, 03:43 IST. */
+  const until = (clock: { wallMs(): number }, ist: string) => Date.parse(`2023-11-${ist}+05:30`) - clock.wallMs();
+
+  it('warm up ten minutes before the night is over, and again the next day', async () => {
+    const { clock, repository, fleet } = await openVehicles(60);
+    fleet.mornings.start();
+    fleet.mornings.start();
+    await clock.advanceSettled(until(clock, '15T05:19:59'));
+    expect(repository.queries).toBe(2);
+    await clock.advanceSettled(60_000);
+    expect(fleet.stats()).toMatchObject({ morningWarmUps: 1, warmUpDone: 60 });
+    await clock.advanceSettled(until(clock, '16T05:19:00'));
+    const before = repository.queries;
+    expect(fleet.stats().morningWarmUps).toBe(1);
+    await clock.advanceSettled(2 * 60_000);
+    expect(fleet.stats().morningWarmUps).toBe(2);
+    expect(repository.queries).toBeGreaterThan(before);
+    fleet.mornings.stop();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('notice a clock that is set, and end with the fleet', async () => {
+    const { clock, fleet } = await openVehicles(60);
+    fleet.mornings.start();
+    clock.jumpWall(-30 * 60_000);
+    await clock.advanceSettled(until(clock, '15T05:19:00'));
+    expect(fleet.stats().morningWarmUps).toBe(0);
+    await clock.advanceSettled(2 * 60_000);
+    expect(fleet.stats().morningWarmUps).toBe(1);
+    await fleet.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('leave the database alone when it fails, until the next day', async () => {
+    const { clock, repository, fleet } = await openVehicles(600);
+    fleet.mornings.start();
+    await clock.advanceSettled(until(clock, '15T05:19:59'));
+    repository.failure = new Error('the database is down');
+    await clock.advanceSettled(15 * 60_000);
+    expect(fleet.stats()).toMatchObject({ morningWarmUps: 0, warmUpFailed: 250, warmUpDone: 250 });
+    repository.failure = undefined;
+    await clock.advanceSettled(until(clock, '16T05:21:30'));
+    expect(fleet.stats().morningWarmUps).toBe(1);
+    await fleet.close();
   });
 });

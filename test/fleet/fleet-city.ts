@@ -1,9 +1,10 @@
 import { waitUntil } from '../../src/cli/servers/wait.js';
 import type { Cache, LoadCall } from '../../src/core/cache.js';
+import type { Clock } from '../../src/core/clock.js';
 import type { VehicleId } from '../../src/fleet/domain.js';
-import type { Fleet } from '../../src/fleet/fleet.js';
+import { createFleet, type Fleet } from '../../src/fleet/fleet.js';
 import { createCache } from '../../src/node/compose.js';
-import { createFleet } from '../../src/node/fleet.js';
+import { systemClock } from '../../src/node/system-clock.js';
 import { makeOwnPrefix } from '../servers.js';
 import { MemoryRepository } from '../source/memory-repository.js';
 import { CALL, vehicle } from './fleet-in-memory.js';
@@ -68,14 +69,16 @@ export interface FleetCity {
   readonly nodes: readonly CityNode[];
   /** One more, over the same Redis and database. */
   join(through?: (cache: Cache) => Cache): Promise<CityNode>;
+  leave(node: CityNode): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Nodes of one city, each with a fleet over the one database, that share a real Redis. */
+/** Nodes of one city, each with a fleet over the one database, that share a real Redis. @param clock of the fleets */
 export async function openFleetCity(
   redisNodes: readonly string[],
   size: number,
   repository: MemoryRepository,
+  clock: Clock = systemClock,
 ): Promise<FleetCity> {
   const prefix = makeOwnPrefix();
   const opened: CityNode[] = [];
@@ -83,7 +86,7 @@ export async function openFleetCity(
     // A machine that is busy with other tests is no fault of Redis: patience instead of a load without a lease.
     const deadlines = { read: 20_000, load: 20_000, write: 20_000 };
     const cache = await createCache({ redis: { nodes: [...redisNodes], prefix, timeout: 5_000 }, deadlines });
-    const node = { cache, fleet: createFleet({ cache: through(cache), repository }) };
+    const node = { cache, fleet: createFleet({ cache: through(cache), repository, clock }) };
     opened.push(node);
     const probes = Array.from({ length: 50 }, (_, i) => `probe ${i}`);
     await waitUntil({ what: 'the node to reach every shard', boundMs: 15_000 }, async () => {
@@ -94,12 +97,16 @@ export async function openFleetCity(
   };
   for (let i = 0; i < size; i++) await join();
   const nodes = opened.slice();
+  const leave = async ({ fleet, cache }: CityNode): Promise<void> => {
+    await fleet.close();
+    await cache.close();
+  };
   return {
     nodes,
     join,
+    leave,
     close: async () => {
-      await Promise.all(opened.map(({ fleet }) => fleet.close()));
-      await Promise.all(opened.map(({ cache }) => cache.close()));
+      await Promise.all(opened.map(leave));
     },
   };
 }

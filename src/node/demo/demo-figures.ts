@@ -1,8 +1,10 @@
 import type { CacheStats, LevelState, LevelStats } from '../../core/cache.js';
 import type { Clock } from '../../core/clock.js';
 import type { Level } from '../../core/outcome.js';
+import type { FleetStats } from '../../fleet/stats.js';
 import { renderExposition } from '../../metrics/exposition.js';
 import { cacheFamilies } from '../../metrics/families.js';
+import { fleetFamilies } from '../../metrics/fleet-families.js';
 import { Histogram } from '../../metrics/histogram.js';
 import { hitRateOf, LEVELS, mergeSnapshots, perSecond, readsOf, subtractSnapshot } from '../../metrics/snapshot.js';
 import type { PageData, PageLogLine, PageTotals } from '../page-data.js';
@@ -204,7 +206,9 @@ export class DemoFigures {
     if (first === undefined) return '';
     const snapshot = mergeSnapshots(this.samples.map((sample) => sample.snapshot));
     const stats = others.reduce(addStats, first);
-    return renderExposition(cacheFamilies({ snapshot, stats, version, runtime: process.version }));
+    const fleet = this.samples.map((sample) => sample.fleet).reduce(addFleets);
+    const cache = cacheFamilies({ snapshot, stats, version, runtime: process.version });
+    return renderExposition([...cache, ...fleetFamilies(fleet)]);
   }
 
   health(): { readonly ok: boolean; readonly [detail: string]: unknown } {
@@ -281,6 +285,11 @@ function addStats(a: CacheStats, b: CacheStats): CacheStats {
     invalidValues: a.invalidValues + b.invalidValues,
     levels,
   };
+}
+
+function addFleets(a: FleetStats, b: FleetStats): FleetStats {
+  const sums = Object.keys(a).map((name) => [name, a[name as keyof FleetStats] + b[name as keyof FleetStats]]);
+  return Object.fromEntries(sums) as FleetStats;
 }
 
 function addLevels(a: LevelStats | undefined, b: LevelStats | undefined): LevelStats | undefined {

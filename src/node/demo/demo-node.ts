@@ -60,6 +60,7 @@ export class DemoNode {
     const keysRead = () => cache.stats().reads;
     this.#load = new ReadLoad({ fleet: this.#fleet, mix: this.#mix, clock: systemClock, keysRead });
     this.#fleet.refresh.start();
+    this.#fleet.mornings.start();
   }
 
   static async start(config: DemoNodeConfig): Promise<DemoNode> {
