@@ -34,6 +34,7 @@ export { checkVehicleId } from '../fleet/vehicle-id.js';
 export type { WarmUpOptions, WarmUpProgress, WarmUpResult } from '../fleet/warm-up.js';
 
 export { type FleetDatabase, openFleetDatabase, openRoutesApi } from './fleet-database.js';
+export { type HistoryKeeping, keepHistory } from './fleet-history.js';
 
 export type FleetOptions = Omit<FleetParts, 'clock'>;
 
