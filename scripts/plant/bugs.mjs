@@ -8,6 +8,7 @@ import { doorBugs } from './door-bugs.mjs';
 import { feedBugs } from './feed-bugs.mjs';
 import { fleetBugs } from './fleet-bugs.mjs';
 import { keyspaceBugs } from './keyspace-bugs.mjs';
+import { liveBugs } from './live-bugs.mjs';
 import { memoryBugs } from './memory-bugs.mjs';
 import { peerBugs } from './peer-bugs.mjs';
 import { policyBugs } from './policy-bugs.mjs';
@@ -19,6 +20,7 @@ export const bugs = [
   ...feedBugs,
   ...fleetBugs,
   ...keyspaceBugs,
+  ...liveBugs,
   ...memoryBugs,
   ...peerBugs,
   ...policyBugs,

@@ -136,6 +136,8 @@ export interface CacheEvents {
   readonly 'level-error': { readonly level: Level; readonly error: Error };
   /** Written or removed, here or (when a feed says so) elsewhere. */
   readonly changed: { readonly key: string; readonly version: string; readonly by: 'here' | 'elsewhere' };
+  /** Changes made elsewhere to keys of a partition (of all, when it is left out) may have gone by unheard. */
+  readonly 'changes-missed': { readonly partition: number | undefined };
   /** A tag, a pattern or everything was invalidated. */
   readonly invalidated: { readonly scope: 'all' | 'partition' | 'tag' | 'pattern'; readonly subject: string };
   /** Writes that a level had not taken yet were given up: at the end of the process, or for want of room. */
@@ -257,6 +259,11 @@ export interface Cache extends AsyncDisposable {
   ): Keyspace<KeyId<Template>, T, KeyGiven<Template>>;
   keyspace<Id, T>(definition: KeyspaceDefinition<Id, T>): Keyspace<Id, T>;
   stats(): CacheStats;
+  /**
+   * Whether every change that was acknowledged more than a second ago, by whatever node, has been told here as `changed`
+   * or `changes-missed`. Never, where nodes share nothing but peers: those tell no changes.
+   */
+  readonly hearsAll: boolean;
   /** @returns what stops listening */
   on<E extends keyof CacheEvents>(event: E, listener: (detail: CacheEvents[E]) => void): () => void;
   /** Ends what is in flight within its deadlines and gives everything back. */

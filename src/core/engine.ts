@@ -225,6 +225,11 @@ export class Engine implements Cache {
     return cacheStats(this.#parts);
   }
 
+  get hearsAll(): boolean {
+    const { tiers, feedLeases, clock } = this.#parts;
+    return tiers.length === 0 || (feedLeases.end && feedLeases.vouchesForAll(clock.monotonicMs()));
+  }
+
   on<E extends keyof CacheEvents>(event: E, listener: (detail: CacheEvents[E]) => void): () => void {
     return this.#parts.events.on(event, listener);
   }

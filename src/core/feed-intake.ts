@@ -11,6 +11,8 @@ import type { SingleFlight } from './single-flight.js';
 import { compareVersions, encodeVersion, type Version } from './version.js';
 
 export interface FeedIntakeParts {
+  /** Of this node. */
+  readonly origin: number;
   readonly local: LocalTier;
   readonly floors: Floors;
   readonly flights: Pick<SingleFlight<unknown>, 'disarm' | 'disarmAll'>;
@@ -54,24 +56,33 @@ export class FeedIntake {
         this.#parts.leases.renew(change.partition, change.sinceMs);
         break;
       case 'gap': {
-        const { local, flights } = this.#parts;
+        const { local, flights, events } = this.#parts;
         const lost = change.partition;
         local.doubt(lost);
         flights.disarmAll(lost === undefined ? undefined : (key) => partitionOf(key) === lost);
+        events.emit('changes-missed', { partition: lost });
         break;
       }
     }
   }
 
   #takeEntry(key: string, version: Version, deleted: boolean): void {
-    const { local, flights, events } = this.#parts;
+    const { local, flights, origin } = this.#parts;
     const held = local.find(key)?.entry;
-    // Our own write coming back, or older data than what is here: nothing to forget.
-    if (!deleted && held !== undefined && compareVersions(held.version, version) >= 0) return;
+    const order = deleted || held === undefined ? -1 : compareVersions(held.version, version);
+    // Our own write coming back, or older data than what is here: nothing to forget. What somebody read here before the
+    // change was heard is news all the same to who goes by the changes.
+    if (order === 0 && version.origin !== origin) this.#announce(key, version);
+    if (order >= 0) return;
     // A delete that finds a tombstone may be our own or a later one, and a load begun in between must not be kept.
     flights.disarm(key);
     if (deleted && held?.kind === 'tombstone') return;
     local.drop(key);
+    this.#announce(key, version);
+  }
+
+  #announce(key: string, version: Version): void {
+    const { events } = this.#parts;
     if (events.has('changed')) events.emit('changed', { key, version: encodeVersion(version), by: 'elsewhere' });
   }
 }

@@ -24,6 +24,12 @@ export class FeedLeases {
     this.untilMs = new Float64Array(PARTITIONS).fill(hasFeed ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY);
   }
 
+  /** Whether every partition is vouched for at this monotonic instant. */
+  vouchesForAll(nowMs: number): boolean {
+    for (const untilMs of this.untilMs) if (nowMs >= untilMs) return false;
+    return true;
+  }
+
   /** Everything that was acknowledged before `sinceMs` is known here. */
   renew(partition: number, sinceMs: number): void {
     const untilMs = sinceMs + FEED_LEASE_MS;

@@ -1,7 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { boxAround, CELLS_MAX, checkCircle, distanceKm, RADIUS_MAX_KM, regionsOfCircle } from './circle.js';
-import { regionBox, regionOf } from './region.js';
+import {
+  boxAround,
+  CELLS_MAX,
+  type Circle,
+  cellsOfBox,
+  cellsOfCircle,
+  checkCircle,
+  distanceKm,
+  RADIUS_MAX_KM,
+} from './circle.js';
+import { type Cell, cellOf, cellOfRegion, isWithin, regionBox, regionOf, regionOfCell } from './region.js';
+
+const regionsOfCircle = (circle: Circle) => cellsOfCircle(circle).map(regionOfCell);
 
 const MUMBAI = { lat: 19.076, lon: 72.8777 };
 const PUNE = { lat: 18.5204, lon: 73.8567 };
@@ -29,7 +40,7 @@ describe('distanceKm', () => {
   });
 });
 
-describe('regionsOfCircle', () => {
+describe('cellsOfCircle', () => {
   it('misses no region in which a position within the radius can lie', () => {
     fc.assert(
       fc.property(
@@ -81,6 +92,51 @@ describe('regionsOfCircle', () => {
     expect(widest.length).toBeLessThanOrEqual(CELLS_MAX);
     expect(() => regionsOfCircle({ lat: 89.9, lon: 0, radiusKm: RADIUS_MAX_KM })).toThrow(
       expect.objectContaining({ code: 'invalid-value', field: 'radiusKm' }),
+    );
+  });
+});
+
+describe('cellsOfBox', () => {
+  it('has the cell of every position in the box, each once', () => {
+    const corner = position(85);
+    const size = fc.double({ min: 0, max: 0.3, noNaN: true });
+    const share = fc.double({ min: 0, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(
+        corner,
+        size,
+        size,
+        fc.array(fc.tuple(share, share), { maxLength: 20 }),
+        (from, dLat, dLon, inside) => {
+          const east = from.lon + dLon;
+          const box = { south: from.lat, west: from.lon, north: from.lat + dLat, east: east > 180 ? east - 360 : east };
+          const cells = cellsOfBox(box);
+          expect(new Set(cells).size).toBe(cells.length);
+          for (const [up, right] of inside) {
+            const lon = from.lon + dLon * right;
+            const place = { lat: from.lat + dLat * up, lon: lon > 180 ? lon - 360 : lon };
+            if (isWithin(box, place)) expect(cells).toContain(cellOf(place));
+          }
+        },
+      ),
+    );
+  });
+
+  it('refuses a box with too many cells', () => {
+    expect(() => cellsOfBox({ south: 8, west: 68, north: 35, east: 97 })).toThrow(
+      expect.objectContaining({ code: 'invalid-value', field: 'box' }),
+    );
+  });
+});
+
+describe('a cell', () => {
+  it('has one number and one name', () => {
+    fc.assert(
+      fc.property(position(90), ({ lat, lon }) => {
+        const cell: Cell = cellOf({ lat, lon });
+        expect(regionOfCell(cell)).toBe(regionOf(lat, lon));
+        expect(cellOfRegion(regionOf(lat, lon))).toBe(cell);
+      }),
     );
   });
 });

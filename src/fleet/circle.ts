@@ -1,5 +1,5 @@
 import { CacheError } from '../core/errors.js';
-import { type Box, columnOf, type Position, type Region, regionAt, rowOf } from './region.js';
+import { type Box, type Cell, cellAt, columnOf, type Position, rowOf } from './region.js';
 
 export interface Circle extends Position {
   readonly radiusKm: number;
@@ -38,29 +38,42 @@ export function checkCircle({ lat, lon, radiusKm }: Circle): Circle {
 }
 
 /**
- * Every region that the circle touches.
+ * Every cell that the circle touches.
  * @throws CacheError `invalid-value` when there are more than 10,000
  */
-export function regionsOfCircle(circle: Circle): Region[] {
+export function cellsOfCircle(circle: Circle): Cell[] {
   const radiusDeg = circle.radiusKm / EARTH_RADIUS_KM / RADIANS + SLACK_DEG;
-  const regions: Region[] = [];
+  const cells: Cell[] = [];
   const lastRow = rowOf(circle.lat + radiusDeg);
   for (let row = rowOf(circle.lat - radiusDeg); row <= lastRow; row++) {
     const south = Math.max(row / 100, circle.lat - radiusDeg);
     const north = Math.min((row + 1) / 100, circle.lat + radiusDeg);
     const halfWidth = halfWidthDeg(circle.lat, radiusDeg, south, north);
-    const first = columnOf(circle.lon - halfWidth);
-    const last = Math.min(columnOf(circle.lon + halfWidth), first + 35_999);
-    if (regions.length + (last - first) >= CELLS_MAX) {
-      throw new CacheError(
-        'invalid-value',
-        `radiusKm is ${circle.radiusKm} at latitude ${circle.lat}: the circle touches more than ${CELLS_MAX} cells of 0.01 degrees; ask for a smaller one`,
-        { field: 'radiusKm' },
-      );
-    }
-    for (let column = first; column <= last; column++) regions.push(regionAt(row, column));
+    const what = `radiusKm is ${circle.radiusKm} at latitude ${circle.lat}: the circle`;
+    addRow(cells, row, columnOf(circle.lon - halfWidth), columnOf(circle.lon + halfWidth), 'radiusKm', what);
   }
-  return regions;
+  return cells;
+}
+
+/**
+ * Every cell that the box touches.
+ * @throws CacheError `invalid-value` when there are more than 10,000
+ */
+export function cellsOfBox({ south, west, north, east }: Box): Cell[] {
+  const cells: Cell[] = [];
+  const lastRow = rowOf(north);
+  const lastColumn = columnOf(west <= east ? east : east + 360);
+  for (let row = rowOf(south); row <= lastRow; row++) addRow(cells, row, columnOf(west), lastColumn, 'box', 'the box');
+  return cells;
+}
+
+function addRow(cells: Cell[], row: number, first: number, lastColumn: number, field: string, what: string): void {
+  const last = Math.min(lastColumn, first + 35_999);
+  if (cells.length + (last - first) >= CELLS_MAX) {
+    const message = `${what} touches more than ${CELLS_MAX} cells of 0.01 degrees; ask for a smaller one`;
+    throw new CacheError('invalid-value', message, { field });
+  }
+  for (let column = first; column <= last; column++) cells.push(cellAt(row, column));
 }
 
 /** The smallest box around others. Boxes on both sides of the antimeridian make it span the globe. */

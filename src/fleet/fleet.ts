@@ -3,7 +3,6 @@ import type { CallOptions } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
 import { CacheError } from '../core/errors.js';
 import { ActiveVehicles } from './active-vehicles.js';
-import type { Circle } from './circle.js';
 import { DemandBoard } from './demand-board.js';
 import type {
   FuelRecord,
@@ -18,15 +17,20 @@ import type {
 } from './domain.js';
 import { keys, patterns } from './keys.js';
 import { openKeyspaces, type VehicleSpace } from './keyspaces.js';
+import type { SubscriptionFilter } from './live-filter.js';
+import { LiveLocations } from './live-locations.js';
+import { currentLocations } from './live-state.js';
+import type { LocationListener } from './live-subscription.js';
 import { type Mornings, MorningWarmUp } from './mornings.js';
-import { Nearby, type NearbyVehicle } from './nearby.js';
+import { Nearby, type NearbyOptions, type NearbyPlace, type NearbyVehicle } from './nearby.js';
+import { NearbyIndex } from './nearby-index.js';
 import type { FleetRepository, RoutesApi } from './ports.js';
 import { type Recorded, Recording } from './recording.js';
 import { type Refresh, Refresher, type VehicleKind } from './refresh.js';
-import type { Position, Region } from './region.js';
+import type { Position } from './region.js';
 import { RouteEstimates, type RouteEta } from './route-estimates.js';
 import { type FleetStats, zeroCounters } from './stats.js';
-import { type LocationListener, type SubscriptionFilter, Subscriptions } from './subscriptions.js';
+import { type SubscribeOptions, Subscriptions } from './subscriptions.js';
 import { checkVehicleId, checkVehicleIds } from './vehicle-id.js';
 import { type WarmUpOptions, type WarmUpResult, warmUp } from './warm-up.js';
 
@@ -58,8 +62,8 @@ export interface Fleet extends AsyncDisposable {
   maintenanceRecords(id: VehicleIdInput, call?: CallOptions): Promise<readonly MaintenanceRecord[] | undefined>;
   /** When the vehicle will be there, by the routes API; shared among those who ask at once, kept nowhere. */
   routeEta(id: VehicleIdInput, destination: Position, call?: CallOptions): Promise<RouteEta | undefined>;
-  /** The vehicles in a region or a circle of at most 50 km, the nearest first. */
-  nearbyVehicles(where: Region | Circle, call?: CallOptions): Promise<NearbyVehicle[]>;
+  /** The vehicles in a region, a circle of at most 50 km or a box of at most 10,000 regions, the nearest first. */
+  nearbyVehicles(where: NearbyPlace, options?: NearbyOptions): Promise<NearbyVehicle[]>;
   /** Takes in one position. Rejects when it is out of range. */
   recordLocation(update: LocationUpdate, call?: CallOptions): Promise<Recorded>;
   /** Takes in many; one result per update, in their order, also for those that are out of range. */
@@ -71,10 +75,13 @@ export interface Fleet extends AsyncDisposable {
   readonly refresh: Refresh;
   readonly mornings: Mornings;
   /**
-   * Tells a listener of every newest position that is recorded in this process and fits the filter.
+   * Tells a listener of newest positions that fit the filter, whichever node recorded them. A listener that is busy is
+   * told the latest of each vehicle when it is free again, and never an older one than before.
    * @returns what ends it
    */
-  subscribe(filter: SubscriptionFilter, listener: LocationListener): () => void;
+  subscribe(filter: SubscriptionFilter, listener: LocationListener, options?: SubscribeOptions): () => void;
+  /** Whether moves recorded elsewhere are heard of as they happen; else what is watched is read every 5 s. */
+  readonly hearsAll: boolean;
   stats(): FleetStats;
   /** Ends refresh, mornings and subscriptions, and waits for what is being recorded. The cache stays open. */
   close(): Promise<void>;
@@ -90,14 +97,22 @@ export function createFleet(options: FleetOptions): Fleet {
   const { cache, repository, routes, clock } = options;
   const counters = zeroCounters();
   const keyspaces = openKeyspaces(cache, repository, clock);
-  const subscriptions = new Subscriptions(counters);
-  const recording = new Recording({ cache, repository, clock, subscriptions, counters });
+  const live = new LiveLocations({ cache, clock, keyspaces });
+  const recording = new Recording({ cache, repository, clock, live, counters });
   const board = new DemandBoard(cache, clock);
   const refresher = new Refresher({ cache, clock, keyspaces, counters, board });
   const active = new ActiveVehicles(cache, repository);
   const warm = (how: WarmUpOptions) => warmUp({ clock, keyspaces, active, board, counters }, how);
   const mornings = new MorningWarmUp({ cache, clock, counters, warmUp: warm });
-  const nearby = new Nearby(clock, keyspaces);
+  const index = new NearbyIndex({ cache, clock, keyspaces, live });
+  const nearby = new Nearby({ clock, keyspaces, index });
+  const subscriptions = new Subscriptions({
+    clock,
+    counters,
+    live,
+    hearsAll: () => cache.hearsAll,
+    current: (filter, signal) => currentLocations({ keyspaces, active, nearby }, filter, signal),
+  });
   const estimates = new RouteEstimates({ clock, keyspaces, routes, counters });
   const ended = new AbortController();
 
@@ -122,6 +137,7 @@ export function createFleet(options: FleetOptions): Fleet {
     refresher.stop();
     mornings.stop();
     subscriptions.close();
+    index.close();
     await Promise.all([recording.settle(), refresher.settle(), mornings.settle()]);
   };
 
@@ -146,9 +162,9 @@ export function createFleet(options: FleetOptions): Fleet {
       checkOpen();
       return estimates.ask(checkVehicleId(id), destination, call);
     },
-    async nearbyVehicles(where, call) {
+    async nearbyVehicles(where, options) {
       checkOpen();
-      return nearby.find(where, call);
+      return nearby.find(where, options);
     },
     async recordLocation(update, call) {
       checkOpen();
@@ -178,9 +194,12 @@ export function createFleet(options: FleetOptions): Fleet {
       const signal = options.signal === undefined ? ended.signal : AbortSignal.any([options.signal, ended.signal]);
       return warm({ ...options, signal });
     },
-    subscribe(filter, listener) {
+    subscribe(filter, listener, options) {
       checkOpen();
-      return subscriptions.add(filter, listener);
+      return subscriptions.add(filter, listener, options);
+    },
+    get hearsAll() {
+      return cache.hearsAll;
     },
     stats: () => ({ ...counters, subscribers: subscriptions.size }),
     close,

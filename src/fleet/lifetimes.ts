@@ -49,10 +49,10 @@ export function freightHoursLifetime(place: FreightPlace, vehicle: GoodsVehicle,
 export const ACTIVE_IDS_LIFETIME: Kept = kept(1 * MINUTE_MS, 1 * HOUR_MS);
 
 /**
- * Who is in a region. Whoever records a vehicle that enters or leaves removes the entry; the 30 s bound what writers
- * that bypass the fleet can do.
+ * Who is in a region. Whoever records a vehicle that enters or leaves removes the entry; the 5 min bound what writers
+ * can do that bypass the fleet and the change feed.
  */
-export const REGION_LIFETIME: Kept = kept(30 * SECOND_MS, 10 * MINUTE_MS);
+export const REGION_LIFETIME: Kept = kept(5 * MINUTE_MS, 10 * MINUTE_MS);
 
 /** What the hour of the day does to a lifetime, and why. */
 export interface HourFactor {

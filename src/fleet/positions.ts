@@ -65,6 +65,12 @@ export function locationVersion({ at, revision = 1 }: Pick<VehicleLocation, 'at'
   return encodeVersion(numberedVersion(at.getTime(), revision));
 }
 
+/** Whether one position of a vehicle is newer than another, by the same order. */
+export function isNewerLocation(one: VehicleLocation, other: VehicleLocation): boolean {
+  const aheadMs = one.at.getTime() - other.at.getTime();
+  return aheadMs > 0 || (aheadMs === 0 && (one.revision ?? 1) > (other.revision ?? 1));
+}
+
 function readUpdate(update: LocationUpdate, wallMs: number): { location: VehicleLocation; clamped: boolean } {
   if (typeof update !== 'object' || update === null) {
     throw invalid('update', update, 'give an object with vehicleId, lat, lon, speedKmh, engineOn and at');

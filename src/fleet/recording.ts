@@ -16,11 +16,12 @@ import { Jumps } from './jumps.js';
 import { keys } from './keys.js';
 import { locationTags } from './keyspaces.js';
 import { locationLifetime } from './lifetimes.js';
+import type { LiveLocations } from './live-locations.js';
 import type { FleetRepository, SavedLocation } from './ports.js';
 import { isSignificantMove, judgeUpdate, locationVersion } from './positions.js';
+import type { Region } from './region.js';
 import { RouteInvalidation } from './route-invalidation.js';
 import type { FleetCounters } from './stats.js';
-import type { Moved, Subscriptions } from './subscriptions.js';
 import { outsideCall } from './waits.js';
 
 /**
@@ -54,7 +55,7 @@ export interface RecordingParts {
   readonly cache: Cache;
   readonly repository: FleetRepository;
   readonly clock: Clock;
-  readonly subscriptions: Subscriptions;
+  readonly live: Pick<LiveLocations, 'recording' | 'recorded'>;
   readonly counters: FleetCounters;
 }
 
@@ -73,7 +74,10 @@ interface Pending {
 }
 
 /** What is to be told of a vehicle after its positions were saved. */
-interface Current extends Moved {
+interface Current {
+  readonly location: VehicleLocation;
+  /** Where the vehicle was before. */
+  readonly previous: SavedLocation['previous'];
   /** Who brought it just now; undefined when it had been there before. */
   readonly reporter: Pending | undefined;
 }
@@ -169,7 +173,7 @@ export class Recording {
     saved: readonly SavedLocation[],
     results: (Recorded | undefined)[],
   ): Promise<void> {
-    const { cache, subscriptions } = this.#parts;
+    const { live } = this.#parts;
     const current = new Map<VehicleId, Current>();
     chunk.forEach((pending, i) => {
       const { index, location, clamped } = pending;
@@ -184,6 +188,19 @@ export class Recording {
     });
     const moves = [...current.values()];
     if (moves.length === 0) return;
+    const ids = [...current.keys()];
+    live.recording(ids);
+    try {
+      await this.#store(moves, results);
+    } finally {
+      live.recorded(ids);
+    }
+  }
+
+  /** In the cache, with all that depends on it. */
+  async #store(moves: readonly Current[], results: (Recorded | undefined)[]): Promise<void> {
+    const { cache } = this.#parts;
+    await this.#invalidateRegions(moves);
     const writes = await cache.setMany(
       moves.map(({ location }) => [keys.location(location.vehicleId), location, locationOptions(location)]),
     );
@@ -192,20 +209,31 @@ export class Recording {
       const { index, clamped } = reporter;
       results[index] = { outcome: 'newest', location, clamped, write: writes[i] as WriteResult };
     });
-    await this.#invalidateRelated(moves);
-    subscriptions.publish(moves);
+    await this.#invalidateRoutes(moves);
   }
 
-  async #invalidateRelated(moves: readonly Moved[]): Promise<void> {
-    const { cache, counters } = this.#parts;
+  /**
+   * Before the position is in the cache: whoever finds a list of vehicles there finds all those whose position was there
+   * by then. The other way round, a vehicle would be in no region between the two (see nearby-index.ts).
+   */
+  async #invalidateRegions(moves: readonly Current[]): Promise<void> {
+    const regions = new Set<Region>();
+    for (const { location, previous, reporter } of moves) {
+      // Whoever brought what had been there before may have stopped before he came to this.
+      if (previous?.region === location.region && reporter !== undefined) continue;
+      regions.add(location.region);
+      if (previous !== undefined) regions.add(previous.region);
+    }
+    if (regions.size > 0) await this.#parts.cache.deleteMany([...regions].map(keys.nearby));
+  }
+
+  async #invalidateRoutes(moves: readonly Current[]): Promise<void> {
+    const { counters } = this.#parts;
     const significant = moves.filter(
       ({ location, previous }) => previous === undefined || isSignificantMove(previous, location),
     );
     if (significant.length === 0) return;
     counters.significantMoves += significant.length;
-    const regions = new Set(significant.flatMap(({ location, previous }) => [previous?.region, location.region]));
-    regions.delete(undefined);
-    await cache.deleteMany([...regions].map((region) => keys.nearby(region as string)));
     await this.#routes.invalidate(significant.map(({ location }) => location.vehicleId));
   }
 

@@ -39,6 +39,27 @@ export function regionAt(row: number, column: number): Region {
   return `${hundredths(row)},${hundredths(wrapped)}`;
 }
 
+/** The same cell as a number, which is quicker to look up. Columns wrap around the globe. */
+export type Cell = number;
+
+export function cellAt(row: number, column: number): Cell {
+  return (row - ROW_MIN) * COLUMNS + ((((column - COLUMN_MIN) % COLUMNS) + COLUMNS) % COLUMNS);
+}
+
+export function cellOf({ lat, lon }: Position): Cell {
+  return cellAt(rowOf(lat), columnOf(lon));
+}
+
+export function regionOfCell(cell: Cell): Region {
+  return regionAt(Math.floor(cell / COLUMNS) + ROW_MIN, (cell % COLUMNS) + COLUMN_MIN);
+}
+
+/** @throws CacheError `invalid-value` naming `region` */
+export function cellOfRegion(region: Region): Cell {
+  const { row, column } = parse(region);
+  return cellAt(row, column);
+}
+
 /** Rows count from the equator to the north, 100 per degree. */
 export function rowOf(lat: number): number {
   return Math.min(Math.max(cellIndex(lat), ROW_MIN), ROW_MAX);
@@ -64,6 +85,21 @@ export function regionBox(region: Region): Box {
 export function checkRegion(region: Region): Region {
   parse(region);
   return region;
+}
+
+/** @throws CacheError `invalid-value` naming `box` */
+export function checkBox(box: Box): Box {
+  const { south, west, north, east } = box;
+  const isBox =
+    Math.abs(south) <= 90 && Math.abs(north) <= 90 && south <= north && Math.abs(west) <= 180 && Math.abs(east) <= 180;
+  if (!isBox) {
+    throw new CacheError(
+      'invalid-value',
+      `box is south ${south}, west ${west}, north ${north}, east ${east}: give degrees, south not above north`,
+      { field: 'box' },
+    );
+  }
+  return { south, west, north, east };
 }
 
 /** Whether a position lies in the box, its borders included. */

@@ -20,8 +20,10 @@ export { type EwayBillState, ewayBillEndMs, ewayBillState } from '../fleet/eway-
 export type { Fleet } from '../fleet/fleet.js';
 export { type FreightHours, type FreightPlace, freightHours, type GoodsVehicle } from '../fleet/freight-hours.js';
 export { ewayBillLifetime, freightHoursLifetime, type Kept } from '../fleet/lifetimes.js';
+export type { SubscriptionFilter } from '../fleet/live-filter.js';
+export type { LocationListener } from '../fleet/live-subscription.js';
 export type { Mornings } from '../fleet/mornings.js';
-export type { NearbyVehicle } from '../fleet/nearby.js';
+export type { NearbyOptions, NearbyPlace, NearbyVehicle } from '../fleet/nearby.js';
 export type { FleetRepository, RouteEstimate, RouteRequest, RoutesApi, SavedLocation } from '../fleet/ports.js';
 export type { Recorded } from '../fleet/recording.js';
 export type { Refresh } from '../fleet/refresh.js';
@@ -29,7 +31,7 @@ export type { Box, Position, Region } from '../fleet/region.js';
 export { regionOf } from '../fleet/region.js';
 export type { RouteEta } from '../fleet/route-estimates.js';
 export type { FleetStats } from '../fleet/stats.js';
-export type { LocationListener, SubscriptionFilter } from '../fleet/subscriptions.js';
+export type { SubscribeOptions } from '../fleet/subscriptions.js';
 export { checkVehicleId } from '../fleet/vehicle-id.js';
 export type { WarmUpOptions, WarmUpProgress, WarmUpResult } from '../fleet/warm-up.js';
 

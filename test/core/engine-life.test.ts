@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { FEED_LEASE_MS, FeedLeases } from '../../src/core/feed-lease.js';
 import { partitionOf } from '../../src/core/key.js';
 import { LOAD_MS, sharedLevels, slowSource, startNode } from './cache-under-test.js';
-import { hlc, NOW_MS, version } from './entries.js';
+import { hlc, NOW_MS, valueEntry, version } from './entries.js';
 
 describe('what comes over the feed', () => {
   it('forgets a copy that is older than the change, and says so', async () => {
@@ -24,6 +25,18 @@ describe('what comes over the feed', () => {
     l2.announce({ kind: 'entry', key: 'k', version: version(NOW_MS - 1), deleted: false });
     expect(cache.peek('k')).toBe(7);
     expect(changed).toEqual(['here']);
+  });
+
+  it('is told also when somebody has read it here before: those who go by the changes have not', async () => {
+    const { cache, l2 } = startNode();
+    const changed: string[] = [];
+    cache.on('changed', ({ by }) => changed.push(by));
+    const theirs = version(NOW_MS, 2);
+    l2.entries.set('k', valueEntry(NOW_MS, { version: theirs }));
+    expect(await cache.get('k')).toBeDefined();
+    l2.announce({ kind: 'entry', key: 'k', version: theirs, deleted: false });
+    expect(changed).toEqual(['elsewhere']);
+    expect(cache.peek('k')).toBeDefined();
   });
 
   it('forgets what was deleted, and keeps the tombstone of our own delete', async () => {
@@ -53,6 +66,8 @@ describe('what comes over the feed', () => {
 
   it('distrusts a partition after a gap in it, and everything after a gap in all', async () => {
     const { cache, clock, l2 } = startNode();
+    const missed: unknown[] = [];
+    cache.on('changes-missed', (detail) => missed.push(detail));
     const keys = Array.from({ length: 64 }, (_, i) => `k${i}`);
     const lost = partitionOf('k0');
     await cache.setMany(keys.map((key) => [key, key] as const));
@@ -67,6 +82,27 @@ describe('what comes over the feed', () => {
     expect(await cache.get('k0')).toBe('k0');
     l2.announce({ kind: 'gap' });
     expect(keys.filter((key) => cache.peek(key) !== undefined)).toEqual([]);
+    expect(missed).toEqual([{ partition: lost }, { partition: undefined }]);
+  });
+
+  it('is all that there is for who is alone, and for who has leases in every partition', () => {
+    const alone = startNode(undefined, { tiers: [] }).cache;
+    expect(alone.hearsAll).toBe(true);
+    // Levels without a feed of entries, as peers are.
+    expect(startNode().cache.hearsAll).toBe(false);
+    const leases = new FeedLeases(true);
+    const { cache, clock } = startNode(undefined, { feedLeases: leases });
+    const renewAll = () => {
+      for (const partition of leases.untilMs.keys()) leases.renew(partition, clock.monotonicMs());
+    };
+    expect(cache.hearsAll).toBe(false);
+    renewAll();
+    expect(cache.hearsAll).toBe(true);
+    leases.untilMs[77] = clock.monotonicMs();
+    expect(cache.hearsAll).toBe(false);
+    renewAll();
+    clock.advance(FEED_LEASE_MS);
+    expect(cache.hearsAll).toBe(false);
   });
 });
 
