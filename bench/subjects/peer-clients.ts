@@ -29,7 +29,16 @@ const FILL_BATCH = 500;
 const HTTP_CONNECTIONS = 64;
 
 function check(got: unknown, vehicle: number): void {
-  if ((got as BenchLocation | undefined)?.odometerKm !== vehicle) throw new Error(`vehicle ${vehicle} is not there`);
+  const location = got as BenchLocation | undefined;
+  if (location?.odometerKm !== vehicle) throw new Error(`vehicle ${vehicle} is not there`);
+  if (!(location.at instanceof Date)) throw new Error(`vehicle ${vehicle} has not the value that was put`);
+}
+
+/** What ours brings is the value that was put, dates and all: so everybody makes it of what was sent. */
+function decode(text: string): BenchLocation {
+  const location = JSON.parse(text) as { -readonly [K in keyof BenchLocation]: BenchLocation[K] };
+  location.at = new Date(location.at);
+  return location;
 }
 
 /** Put together beforehand, as an application would not, but for everybody alike. */
@@ -88,7 +97,7 @@ const undici: Opening = async ({ address }, keys) => {
   const pool = new Pool(`http://${address}`, { connections: HTTP_CONNECTIONS, pipelining: 1 });
   const get = async (vehicle: number): Promise<void> => {
     const { body } = await pool.request({ method: 'GET', path: `/${nameOf(vehicle)}` });
-    check(await body.json(), vehicle);
+    check(decode(await body.text()), vehicle);
   };
   return {
     vehicles,
@@ -123,7 +132,7 @@ const framedTcp: Opening = async ({ address }, keys) => {
   const getMany = async (vehicles: readonly number[]): Promise<void> => {
     const texts = await ask(vehicles);
     vehicles.forEach((vehicle, i) => {
-      check(JSON.parse(texts[i] ?? ''), vehicle);
+      check(decode(texts[i] ?? ''), vehicle);
     });
   };
   return {

@@ -66,7 +66,7 @@ export const peerBugs = [
     id: 'peer-doubt-believed',
     what: 'an owner that may have missed writes is believed alone',
     file: 'src/peer/peer-service.ts',
-    find: 'doubts?.has(bucketOf(key)) === true',
+    find: '!isSure && doubts.has(bucketOf(key))',
     replace: 'false',
     tests: ['src/peer/peer-service.test.ts'],
   },
@@ -219,9 +219,9 @@ export const peerBugs = [
     id: 'peer-hot-in-doubt',
     what: 'an owner counts what it has and doubts, and points it out as hot',
     file: 'src/peer/peer-service.ts',
-    find: 'if (doubts?.has(bucketOf(key)) === true) return { doubted: bytes };\n    if (hotReads?.note(key) === true) hot.push(place);',
+    find: 'if (!isSure && doubts.has(bucketOf(key))) return { doubted: entry };\n    if (hotReads?.note(key) === true) hot.push(place);',
     replace:
-      'if (hotReads?.note(key) === true) hot.push(place);\n    if (doubts?.has(bucketOf(key)) === true) return { doubted: bytes };',
+      'if (hotReads?.note(key) === true) hot.push(place);\n    if (!isSure && doubts.has(bucketOf(key))) return { doubted: entry };',
     tests: ['src/peer/peer-service.test.ts'],
   },
 ];

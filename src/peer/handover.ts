@@ -15,7 +15,7 @@ export interface HandoverParts {
   readonly clock: Clock;
   readonly self: Member;
   readonly doubts: Doubts;
-  readonly store: Omit<BucketStore, 'sizeBytes' | 'entries'>;
+  readonly store: Omit<BucketStore, 'sizeBytes' | 'entries' | 'find'>;
   readonly transport: Pick<PeerTransport, 'handover' | 'write'>;
   /** Of the placement. */
   epoch(): string;

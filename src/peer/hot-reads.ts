@@ -15,7 +15,14 @@ export function formatHot(places: readonly number[]): string | undefined {
 /** What `formatHot` wrote. It is a hint: what cannot be read is none. */
 export function parseHot(value: string | undefined): ReadonlySet<number> {
   if (value === undefined || !FORM.test(value)) return NONE;
-  return new Set(value.split(',').map(Number));
+  const places = new Set<number>();
+  for (let from = 0; from < value.length; ) {
+    const comma = value.indexOf(',', from);
+    const to = comma === -1 ? value.length : comma;
+    places.add(Number(value.slice(from, to)));
+    from = to + 1;
+  }
+  return places;
 }
 
 const NONE: ReadonlySet<number> = new Set();

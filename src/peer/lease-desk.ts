@@ -32,6 +32,7 @@ export class LeaseDesk {
     const { store } = parts;
     this.store = {
       read: (key) => store.read(key),
+      find: (key) => store.find(key),
       write: (key, bytes, mode) => {
         const outcome = store.write(key, bytes, mode);
         if (parts.table.size === 0) return outcome;

@@ -145,9 +145,12 @@ async function postFloors(request: PeerRequest, { service, drift }: RouteParts):
 }
 
 function readOwn({ service }: RouteParts, key: string): readonly Outcome[] {
-  return service
-    .batch({ reads: [key], writes: [], leases: [] })
-    .reads.map((read) => (read instanceof Uint8Array ? { kind: 'found', entry: decodeEntry(read) } : { kind: 'miss' }));
+  return service.batch({ reads: [key], writes: [], leases: [] }).reads.map((read) => {
+    if (typeof read === 'string' || 'doubted' in read) return { kind: 'miss' };
+    const bytes = new Uint8Array(read.length);
+    read.copyTo(bytes, 0);
+    return { kind: 'found', entry: decodeEntry(bytes) };
+  });
 }
 
 /** @throws HttpProblem 503 when it is not known whether there is an entry */

@@ -5,8 +5,15 @@ import { encodeEntry } from '../core/entry-format.js';
 import { bucketOf } from '../core/key.js';
 import { VERSION_ZERO } from '../core/version.js';
 import { Doubts } from './doubts.js';
-import { answerBatch } from './peer-service.js';
+import { answerBatch, type BatchAnswer } from './peer-service.js';
 import { SlabPeerStore } from './slab-store.js';
+import { decodeReply, encodeReply } from './wire.js';
+
+/** What travels of it. */
+function sent(answer: BatchAnswer) {
+  const asked = { reads: answer.reads.length, writes: answer.writes.length, leases: answer.leases.length };
+  return decodeReply(encodeReply(answer), asked).reads;
+}
 
 const clock = new VirtualClock();
 const counter = { answer: () => ({ kind: 'noted' }) as const };
@@ -17,7 +24,7 @@ describe('what a node answers of a bucket in doubt', () => {
     const doubts = new Doubts();
     const bytes = Buffer.from(encodeEntry(tombstone({ ms: 5, counter: 0 }, VERSION_ZERO, clock.wallMs(), 60_000)));
     store.write('k', bytes, 'set');
-    const read = () => answerBatch(store, counter, { reads: ['k', 'other'], writes: [], leases: [] }, doubts).reads;
+    const read = () => sent(answerBatch(store, counter, { reads: ['k', 'other'], writes: [], leases: [] }, doubts));
     expect(read()).toEqual([bytes, 'miss']);
     doubts.add(bucketOf('k'));
     expect(read()).toEqual([{ doubted: bytes }, 'miss']);

@@ -6,7 +6,7 @@ import type { HandoverPage, HandoverRequest } from './handover-format.js';
 import type { HotReads } from './hot-reads.js';
 import type { LeaseQuestion, LeaseReply } from './lease-wire.js';
 import { BATCH_BYTES_MAX } from './limits.js';
-import type { PeerStore } from './peer-store.js';
+import type { PeerStore, StoredEntry } from './peer-store.js';
 import type { FloorList, Gossiped, Hello } from './transport.js';
 import type { BatchReply, BatchRequest, WireRead } from './wire.js';
 
@@ -24,7 +24,8 @@ export interface PeerService {
   takeFloors(floors: readonly Floor[]): void;
 }
 
-export interface BatchAnswer extends BatchReply {
+/** Its reads lie where they are kept: encode it before anything else is written there. */
+export interface BatchAnswer extends BatchReply<StoredEntry> {
   /** Places of the reads whose keys are asked for often, and are here beyond doubt. */
   readonly hot: readonly number[];
 }
@@ -39,22 +40,23 @@ export function answerBatch(
   store: PeerStore,
   counter: LeaseCounter,
   { reads, writes, leases }: BatchRequest,
-  doubts?: Pick<Doubts, 'has'>,
+  doubts?: Pick<Doubts, 'has' | 'size'>,
   hotReads?: HotReads,
 ): BatchAnswer {
   // Writes first: who asks for both in one request wants to read what it wrote, and be told of it.
   const outcomes = writes.map(({ key, bytes, mode }) => store.write(key, bytes, mode));
   const replies = leases.map((question) => counter.answer(question));
+  const isSure = doubts === undefined || doubts.size === 0;
   let room = BATCH_BYTES_MAX;
   const hot: number[] = [];
-  const answers = reads.map((key, place): WireRead => {
+  const answers = reads.map((key, place): WireRead<StoredEntry> => {
     if (room <= 0) return 'later';
-    const bytes = store.read(key);
-    room -= bytes?.length ?? 0;
-    if (bytes === undefined) return 'miss';
-    if (doubts?.has(bucketOf(key)) === true) return { doubted: bytes };
+    const entry = store.find(key);
+    if (entry === undefined) return 'miss';
+    room -= entry.length;
+    if (!isSure && doubts.has(bucketOf(key))) return { doubted: entry };
     if (hotReads?.note(key) === true) hot.push(place);
-    return bytes;
+    return entry;
   });
   return { reads: answers, writes: outcomes, leases: replies, hot };
 }

@@ -2,10 +2,18 @@ import type { WriteMode } from '../core/entry.js';
 import type { WriteOutcome } from '../core/outcome.js';
 import type { BucketMarks } from './handover-format.js';
 
+/** An encoded entry where it lies in a store. Good until something is next written there: copy it before that. */
+export interface StoredEntry {
+  readonly length: number;
+  copyTo(target: Uint8Array, at: number): void;
+}
+
 /** The entries that this node keeps for all: encoded, so that keeping and sending them costs no decoding. */
 export interface PeerStore {
   /** A copy of the entry as `encodeEntry` wrote it, unless it is dead. */
   read(key: string): Uint8Array | undefined;
+  /** As `read`, without the copy: for who is about to copy it himself. */
+  find(key: string): StoredEntry | undefined;
   /** Keeps the newer (`mergeEntries`). Copies what it keeps. `failed` for what cannot be read or is too large. */
   write(key: string, bytes: Uint8Array, mode: WriteMode): WriteOutcome;
   /** What it holds, with what holding it costs. */

@@ -20,9 +20,10 @@ function stamped(length: number, stamp: number): Uint8Array {
 }
 
 function compare(chunks: SlabChunks, { id, offset, bytes }: Chain): void {
-  const read = new Uint8Array(bytes.length);
-  chunks.read(id, offset, read);
-  expect(Buffer.compare(read, bytes)).toBe(0);
+  const read = new Uint8Array(bytes.length + 4);
+  chunks.read(id, offset, read, 2, bytes.length);
+  expect(Buffer.compare(read.subarray(2, -2), bytes)).toBe(0);
+  expect([read[0], read[1], read.at(-2), read.at(-1)]).toEqual([0, 0, 0, 0]);
   expect(chunks.equals(id, offset, bytes, bytes.length)).toBe(true);
   if (bytes.length === 0) return;
   bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 1;

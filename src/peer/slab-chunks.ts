@@ -38,6 +38,8 @@ export class SlabChunks {
   #fresh = 1;
   #firstFree = NONE;
   #used = 0;
+  /** The chunk behind what `#runFrom` found last: a pair for each of them would have to be collected. */
+  #afterRun = NONE;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -104,48 +106,64 @@ export class SlabChunks {
 
   /** Copies the first `length` of `source` into a chain. */
   write(first: number, offset: number, source: Uint8Array, length: number): void {
-    this.#eachRun(first, offset, length, (slab, start, bytes, done) => copy(source, done, slab, start, bytes));
+    let id = this.#chunkAt(first, offset);
+    let at = offset % CHUNK_BYTES;
+    for (let done = 0; done < length; at = 0) {
+      const bytes = this.#runFrom(id, at, length - done);
+      copy(source, done, this.#slab(id).bytes, (id & SLAB_MASK) * CHUNK_BYTES + at, bytes);
+      done += bytes;
+      id = this.#afterRun;
+    }
   }
 
-  /** Fills `target` from a chain. */
-  read(first: number, offset: number, target: Uint8Array): void {
-    this.#eachRun(first, offset, target.length, (slab, start, bytes, done) => copy(slab, start, target, done, bytes));
+  /** Fills `length` bytes of `target`, from `start` on, from a chain. */
+  read(first: number, offset: number, target: Uint8Array, start: number, length: number): void {
+    let id = this.#chunkAt(first, offset);
+    let at = offset % CHUNK_BYTES;
+    for (let done = 0; done < length; at = 0) {
+      const bytes = this.#runFrom(id, at, length - done);
+      copy(this.#slab(id).bytes, (id & SLAB_MASK) * CHUNK_BYTES + at, target, start + done, bytes);
+      done += bytes;
+      id = this.#afterRun;
+    }
   }
 
   /** Whether a chain has the first `length` of `bytes` at `offset`. */
   equals(first: number, offset: number, bytes: Uint8Array, length: number): boolean {
     let isEqual = true;
-    this.#eachRun(first, offset, length, (slab, start, run, done) => {
+    let id = this.#chunkAt(first, offset);
+    let at = offset % CHUNK_BYTES;
+    for (let done = 0; done < length && isEqual; at = 0) {
+      const run = this.#runFrom(id, at, length - done);
+      const slab = this.#slab(id).bytes;
+      const start = (id & SLAB_MASK) * CHUNK_BYTES + at;
       for (let i = 0; i < run && isEqual; i++) isEqual = slab[start + i] === bytes[done + i];
-    });
+      done += run;
+      id = this.#afterRun;
+    }
     return isEqual;
   }
 
-  /** `length` bytes of a chain, in as few pieces as lie side by side. */
-  #eachRun(
-    first: number,
-    offset: number,
-    length: number,
-    visit: (slab: Uint8Array, start: number, bytes: number, done: number) => void,
-  ): void {
+  /** The chunk of a chain that has a place. */
+  #chunkAt(first: number, offset: number): number {
     let id = first;
-    let at = offset;
-    for (; at >= CHUNK_BYTES; at -= CHUNK_BYTES) id = this.#next(id);
-    for (let done = 0; done < length; at = 0) {
-      const start = (id & SLAB_MASK) * CHUNK_BYTES + at;
-      const { bytes, next } = this.#slab(id);
-      let room = CHUNK_BYTES - at;
-      let following = next[id & SLAB_MASK] as number;
-      while (room < length - done && following === id + 1 && (following & SLAB_MASK) !== 0) {
-        id = following;
-        room += CHUNK_BYTES;
-        following = next[id & SLAB_MASK] as number;
-      }
-      const run = Math.min(room, length - done);
-      visit(bytes, start, run, done);
-      done += run;
-      id = following;
+    for (let left = offset; left >= CHUNK_BYTES; left -= CHUNK_BYTES) id = this.#next(id);
+    return id;
+  }
+
+  /** How many bytes, `most` at most, lie side by side from a place of a chunk on; the chunk behind them is `#afterRun`. */
+  #runFrom(id: number, at: number, most: number): number {
+    const { next } = this.#slab(id);
+    let last = id;
+    let room = CHUNK_BYTES - at;
+    let following = next[last & SLAB_MASK] as number;
+    while (room < most && following === last + 1 && (following & SLAB_MASK) !== 0) {
+      last = following;
+      room += CHUNK_BYTES;
+      following = next[last & SLAB_MASK] as number;
     }
+    this.#afterRun = following;
+    return Math.min(room, most);
   }
 
   #append(last: number, count: number): void {

@@ -93,14 +93,22 @@ export class SlabEntries {
   /** A copy. Of the first `length` bytes at most. */
   bytesOf(id: number, length = Number.POSITIVE_INFINITY): Uint8Array {
     const bytes = Buffer.allocUnsafe(Math.min(length, this.#chunks.word(id, VALUE_BYTES)));
-    this.#chunks.read(id, HEAD_BYTES + this.#keyLength(id), bytes);
+    this.#chunks.read(id, HEAD_BYTES + this.#keyLength(id), bytes, 0, bytes.length);
     return bytes;
   }
 
+  lengthOf(id: number): number {
+    return this.#chunks.word(id, VALUE_BYTES);
+  }
+
+  copyTo(id: number, target: Uint8Array, at: number): void {
+    this.#chunks.read(id, HEAD_BYTES + this.#keyLength(id), target, at, this.lengthOf(id));
+  }
+
   keyOf(id: number): string {
-    const bytes = this.#keyBytes.subarray(0, this.#keyLength(id));
-    this.#chunks.read(id, HEAD_BYTES, bytes);
-    return bytes.toString('utf8');
+    const length = this.#keyLength(id);
+    this.#chunks.read(id, HEAD_BYTES, this.#keyBytes, 0, length);
+    return this.#keyBytes.toString('utf8', 0, length);
   }
 
   deadAtMs(id: number): number {

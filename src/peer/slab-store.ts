@@ -7,7 +7,7 @@ import { bucketOf } from '../core/key.js';
 import { STORED, type WriteOutcome } from '../core/outcome.js';
 import { EvictedMarks } from './evicted-marks.js';
 import type { BucketMarks } from './handover-format.js';
-import type { BucketStore } from './peer-store.js';
+import type { BucketStore, StoredEntry } from './peer-store.js';
 import { NONE } from './slab-chunks.js';
 import { costBytes, SlabEntries } from './slab-entries.js';
 
@@ -46,6 +46,13 @@ export class SlabPeerStore implements BucketStore {
     if (id === NONE) return undefined;
     this.#entries.markUsed(id);
     return this.#entries.bytesOf(id);
+  }
+
+  find(key: string): StoredEntry | undefined {
+    const id = this.#live(key);
+    if (id === NONE) return undefined;
+    this.#entries.markUsed(id);
+    return new EntryInSlabs(this.#entries, id);
   }
 
   write(key: string, bytes: Uint8Array, mode: WriteMode): WriteOutcome {
@@ -163,6 +170,22 @@ export class SlabPeerStore implements BucketStore {
 
   #fenceOf(id: number): ReturnType<typeof decodeFence> {
     return decodeFence(this.#entries.bytesOf(id, ENTRY_HEAD_BYTES));
+  }
+}
+
+class EntryInSlabs implements StoredEntry {
+  readonly length: number;
+  readonly #entries: SlabEntries;
+  readonly #id: number;
+
+  constructor(entries: SlabEntries, id: number) {
+    this.length = entries.lengthOf(id);
+    this.#entries = entries;
+    this.#id = id;
+  }
+
+  copyTo(target: Uint8Array, at: number): void {
+    this.#entries.copyTo(this.#id, target, at);
   }
 }
 

@@ -6,6 +6,8 @@ import { decodeVersion, isEncodedVersion, VERSION_HEX, type Version } from '../c
 const WIRE_VERSION = 1;
 /** What every message begins with: `FFC`, the version of the format, the kind. */
 export const HEAD_BYTES = 5;
+/** Up to here a loop is faster than a call of the runtime. */
+const SHORT_TEXT = 64;
 const fatalUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Reads a message from the front; every step is checked against what is left of it. */
@@ -111,9 +113,21 @@ export function writeHead(buffer: Buffer, kind: number): number {
 }
 
 export function writeText(buffer: Buffer, text: string, at: number): number {
-  const length = buffer.write(text, at + 2, 'utf8');
+  const start = at + 2;
+  const length = writeAscii(buffer, text, start) ? text.length : buffer.write(text, start, 'utf8');
   buffer.writeUInt16BE(length, at);
-  return at + 2 + length;
+  return start + length;
+}
+
+/** Most texts are short and ASCII: leaving JavaScript costs more than they do. @returns whether it is one */
+function writeAscii(buffer: Buffer, text: string, start: number): boolean {
+  if (text.length > SHORT_TEXT) return false;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0x80) return false;
+    buffer[start + i] = unit;
+  }
+  return true;
 }
 
 export function writeBytes(buffer: Buffer, bytes: Uint8Array, at: number): number {

@@ -12,6 +12,7 @@ import {
   writeLeaseReply,
   writeQuestion,
 } from './lease-wire.js';
+import type { StoredEntry } from './peer-store.js';
 import { HEAD_BYTES, malformed, WireCursor, writeBytes, writeHead, writeText } from './wire-cursor.js';
 
 /**
@@ -50,8 +51,8 @@ export interface WireWrite {
   readonly bytes: Uint8Array;
 }
 
-export interface BatchReply {
-  readonly reads: readonly WireRead[];
+export interface BatchReply<B extends WireBytes = Uint8Array> {
+  readonly reads: readonly WireRead<B>[];
   readonly writes: readonly WriteOutcome[];
   readonly leases: readonly LeaseReply[];
 }
@@ -60,11 +61,14 @@ export interface BatchReply {
  * The encoded entry; or none; or `later`: the reply is full, ask again. `doubted`: there is an entry, but writes may have
  * passed this node by; it counts only together with what all others have.
  */
-export type WireRead = Uint8Array | 'miss' | 'later' | DoubtedRead;
+export type WireRead<B extends WireBytes = Uint8Array> = B | 'miss' | 'later' | DoubtedRead<B>;
 
-export interface DoubtedRead {
-  readonly doubted: Uint8Array;
+export interface DoubtedRead<B extends WireBytes = Uint8Array> {
+  readonly doubted: B;
 }
+
+/** An encoded entry, or where it can be copied from. */
+type WireBytes = Uint8Array | StoredEntry;
 
 const REQUEST = 1;
 const REPLY = 2;
@@ -111,7 +115,7 @@ export function decodeRequest(bytes: Uint8Array): BatchRequest {
   return { reads, writes, leases };
 }
 
-export function encodeReply({ reads, writes, leases }: BatchReply): Buffer {
+export function encodeReply({ reads, writes, leases }: BatchReply<WireBytes>): Buffer {
   let room = HEAD_BYTES + 6 + leases.length * REPLY_ROOM;
   for (const read of reads) room += 5 + sizeOf(read);
   for (const write of writes) room += 1 + (write.kind === 'failed' ? 2 + REASON_BYTES_MAX : VERSION_HEX);
@@ -121,10 +125,10 @@ export function encodeReply({ reads, writes, leases }: BatchReply): Buffer {
   for (const read of reads) {
     if (typeof read === 'string') {
       at = buffer.writeUInt8(read === 'miss' ? 0 : 2, at);
-    } else if (read instanceof Uint8Array) {
-      at = writeBytes(buffer, read, buffer.writeUInt8(1, at));
+    } else if ('doubted' in read) {
+      at = writeEntry(buffer, read.doubted, buffer.writeUInt8(3, at));
     } else {
-      at = writeBytes(buffer, read.doubted, buffer.writeUInt8(3, at));
+      at = writeEntry(buffer, read, buffer.writeUInt8(1, at));
     }
   }
   at = buffer.writeUInt16BE(writes.length, at);
@@ -160,9 +164,16 @@ export function decodeReply(bytes: Uint8Array, asked: AskedCounts): BatchReply {
   return { reads, writes, leases };
 }
 
-function sizeOf(read: WireRead): number {
+function sizeOf(read: WireRead<WireBytes>): number {
   if (typeof read === 'string') return 0;
-  return read instanceof Uint8Array ? read.length : read.doubted.length;
+  return 'doubted' in read ? read.doubted.length : read.length;
+}
+
+function writeEntry(buffer: Buffer, entry: WireBytes, at: number): number {
+  if (entry instanceof Uint8Array) return writeBytes(buffer, entry, at);
+  const start = buffer.writeUInt32BE(entry.length, at);
+  entry.copyTo(buffer, start);
+  return start + entry.length;
 }
 
 function writeOutcome(buffer: Buffer, outcome: WriteOutcome, at: number): number {
