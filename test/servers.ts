@@ -6,7 +6,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, inject } from 'vitest';
-import { createDatabase } from '../src/cli/servers/postgres.js';
+import { createDatabase, type Postgres, startPostgres } from '../src/cli/servers/postgres.js';
 import { type RedisCluster, type RedisClusterOptions, startRedisCluster } from '../src/cli/servers/redis-cluster.js';
 import { type RedisNode, startRedis } from '../src/cli/servers/redis-node.js';
 import { findRedis, type RedisProgram } from '../src/cli/servers/redis-program.js';
@@ -100,6 +100,24 @@ export async function startOwnRedisCluster(
 /** An empty database on the shared PostgreSQL. */
 export function createOwnDatabase(): Promise<{ url: string; drop: () => Promise<void> }> {
   return createDatabase(inject('databaseUrl'));
+}
+
+/** A PostgreSQL that streams its log, and that the test may stop and reconfigure. */
+export async function startOwnPostgres(settings: readonly string[] = ['wal_level=logical']): Promise<Postgres> {
+  const workspace = await createWorkspace();
+  try {
+    const postgres = await startPostgres({ dir: workspace.path, settings });
+    return {
+      ...postgres,
+      stop: async () => {
+        await postgres.stop();
+        await workspace.remove();
+      },
+    };
+  } catch (error) {
+    await workspace.remove();
+    throw error;
+  }
 }
 
 /** A key prefix that no other test uses. */

@@ -307,7 +307,8 @@ function demoteOutdated(results: Recorded[]): void {
   });
 }
 
-function locationOptions(location: VehicleLocation): SetOptions {
+/** How the cache is to keep a position, and by which version it is known there. */
+export function locationOptions(location: VehicleLocation): SetOptions {
   const { ttl, staleIfError } = locationLifetime(location);
   return { ttl, staleIfError, tags: locationTags(location.vehicleId, location), eventTime: locationVersion(location) };
 }

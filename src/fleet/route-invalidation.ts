@@ -17,10 +17,10 @@ const AT_ONCE = 10;
  * further cost, and beyond that one pattern covers the routes of all: too many are invalidated then, never too few.
  */
 export class RouteInvalidation {
-  readonly #cache: Cache;
+  readonly #cache: Pick<Cache, 'deleteByPattern'>;
   readonly #own = new Set<VehicleId>();
 
-  constructor(cache: Cache) {
+  constructor(cache: Pick<Cache, 'deleteByPattern'>) {
     this.#cache = cache;
   }
 

@@ -4,6 +4,7 @@ import { PostgresFleetRepository } from '../source/fleet-repository.js';
 import { migrate } from '../source/migrate.js';
 import { PostgresPool } from '../source/postgres-pool.js';
 import { RoutesClient } from '../source/routes-client.js';
+import { type ChangeFollowing, type ChangeOptions, followChanges, forgetCity } from './change-feed.js';
 import { systemChance, systemClock } from './system-clock.js';
 
 /** The fleet's tables in PostgreSQL 15 or newer. Reads that come together become one statement. */
@@ -13,6 +14,13 @@ export interface FleetDatabase {
   readonly queries: number;
   /** Brings the tables up to date; safe to call from several nodes at once. @returns the migrations that were run */
   migrate(): Promise<readonly string[]>;
+  /** Brings to a cache what others write to the tables, from where the city of the cache stopped. */
+  followChanges(options: ChangeOptions): ChangeFollowing;
+  /**
+   * For a city that is not to follow changes any more: gives back what the database keeps for it.
+   * @throws CacheError also while one of its nodes follows
+   */
+  forgetChanges(city: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,6 +36,8 @@ export function openFleetDatabase(url: string): FleetDatabase {
       return pool.queries;
     },
     migrate: () => migrate(url),
+    followChanges: (options) => followChanges(url, options),
+    forgetChanges: (city) => forgetCity(url, city),
     close: () => pool.close(),
   };
 }

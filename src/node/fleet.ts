@@ -35,6 +35,7 @@ export type { SubscribeOptions } from '../fleet/subscriptions.js';
 export { checkVehicleId } from '../fleet/vehicle-id.js';
 export type { WarmUpOptions, WarmUpProgress, WarmUpResult } from '../fleet/warm-up.js';
 
+export type { ChangeFollowing, ChangeFollowingStats, ChangeOptions } from './change-feed.js';
 export { type FleetDatabase, openFleetDatabase, openRoutesApi } from './fleet-database.js';
 export { type HistoryKeeping, keepHistory } from './fleet-history.js';
 

@@ -25,6 +25,8 @@ export interface Postgres {
 export interface PostgresOptions {
   /** Where the server gets a folder of its own; as root, other users must be able to pass through it. */
   readonly dir: string;
+  /** `name=value`, on top of ours; a server that is not ours is taken as it is. */
+  readonly settings?: readonly string[] | undefined;
   readonly onProgress?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -62,6 +64,7 @@ export async function startPostgresServer(given: PostgresProgram, options: Postg
   const user = choosePostgresUser();
   const dir = join(options.dir, `postgres-${randomBytes(4).toString('hex')}`);
   const password = randomBytes(18).toString('base64url');
+  const settings = (port: number) => [...serverSettings(port), ...(options.settings ?? [])];
   let server: Child | undefined;
   const stop = async (): Promise<void> => {
     await server?.stop(STOP_GRACE_MS);
@@ -80,7 +83,7 @@ export async function startPostgresServer(given: PostgresProgram, options: Postg
         ...runs,
         name: `postgres on port ${port}`,
         command: join(program.binDir, 'postgres'),
-        args: ['-D', join(dir, 'data'), ...serverSettings(port).flatMap((setting) => ['-c', setting])],
+        args: ['-D', join(dir, 'data'), ...settings(port).flatMap((setting) => ['-c', setting])],
         // Its SIGTERM waits for the clients to go. SIGINT sends them away; SIGQUIT ends it on the spot, children too.
         stopSignal: 'SIGINT',
         lastSignal: 'SIGQUIT',
