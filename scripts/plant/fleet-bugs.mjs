@@ -230,4 +230,28 @@ export const fleetBugs = [
     replace: "const BEGINS = minuteOf('10:50');",
     tests: ['test/fleet/background.test.ts'],
   },
+  {
+    id: 'first-bill-alone',
+    what: 'e-way bills are kept past the end of any but the first',
+    file: 'src/fleet/lifetimes.ts',
+    find: 'return bills.reduce(',
+    replace: 'return bills.slice(0, 1).reduce(',
+    tests: [lifetimes],
+  },
+  {
+    id: 'orders-unheard',
+    what: 'goods-vehicle hours are served after somebody said that they were changed',
+    file: 'src/fleet/keyspaces.ts',
+    find: 'tags: ({ place }) => [tags.freightPlace(place as FreightPlace)],',
+    replace: '',
+    tests: ['test/fleet/reading.test.ts'],
+  },
+  {
+    id: 'hours-past-the-boundary',
+    what: 'goods-vehicle hours are kept for a day, whatever changes meanwhile',
+    file: 'src/fleet/lifetimes.ts',
+    find: 'return until(kept(DAY_MS, 0), untilMs, wallMs);',
+    replace: 'return until(kept(DAY_MS, 0), undefined ?? untilMs * 2, wallMs);',
+    tests: ['test/fleet/reading.test.ts'],
+  },
 ];

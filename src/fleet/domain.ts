@@ -76,6 +76,17 @@ export interface MaintenanceRecord {
   readonly nextDueAt: Date | undefined;
 }
 
+/** What goods must travel with (CGST Rules, rule 138). */
+export interface EwayBill {
+  /** Of the portal: twelve digits. */
+  readonly id: string;
+  readonly vehicleId: VehicleId;
+  readonly madeAt: Date;
+  readonly distanceKm: number;
+  /** As the portal says: it may have been extended. What that means at a time, `ewayBillState` tells. */
+  readonly validUntil: Date;
+}
+
 /** A position as a tracker reports it. */
 export interface LocationUpdate {
   readonly vehicleId: VehicleIdInput;

@@ -5,6 +5,7 @@ import { CacheError } from '../core/errors.js';
 import { ActiveVehicles } from './active-vehicles.js';
 import { DemandBoard } from './demand-board.js';
 import type {
+  EwayBill,
   FuelRecord,
   LocationUpdate,
   MaintenanceRecord,
@@ -15,7 +16,14 @@ import type {
   VehicleLocation,
   VehicleStatus,
 } from './domain.js';
-import { keys, patterns } from './keys.js';
+import {
+  checkFreight,
+  type FreightHours,
+  type FreightPlace,
+  type GoodsVehicle,
+  freightHours as standingHours,
+} from './freight-hours.js';
+import { keys, patterns, tags } from './keys.js';
 import { openKeyspaces, type VehicleSpace } from './keyspaces.js';
 import type { SubscriptionFilter } from './live-filter.js';
 import { LiveLocations } from './live-locations.js';
@@ -24,7 +32,7 @@ import type { LocationListener } from './live-subscription.js';
 import { type Mornings, MorningWarmUp } from './mornings.js';
 import { Nearby, type NearbyOptions, type NearbyPlace, type NearbyVehicle } from './nearby.js';
 import { NearbyIndex } from './nearby-index.js';
-import type { FleetRepository, RoutesApi } from './ports.js';
+import type { FleetRepository, FreightOrders, RoutesApi } from './ports.js';
 import { type Recorded, Recording } from './recording.js';
 import { type Refresh, Refresher, type VehicleKind } from './refresh.js';
 import type { Position } from './region.js';
@@ -39,6 +47,8 @@ export interface FleetOptions {
   readonly repository: FleetRepository;
   /** Leave it out when nobody asks for arrival times. */
   readonly routes?: RoutesApi;
+  /** Leave it out where no other goods-vehicle hours than the standing ones are known. */
+  readonly freightOrders?: FreightOrders;
   readonly clock: Clock;
 }
 
@@ -60,6 +70,12 @@ export interface Fleet extends AsyncDisposable {
   trips(id: VehicleIdInput, call?: CallOptions): Promise<readonly Trip[] | undefined>;
   fuelRecords(id: VehicleIdInput, call?: CallOptions): Promise<readonly FuelRecord[] | undefined>;
   maintenanceRecords(id: VehicleIdInput, call?: CallOptions): Promise<readonly MaintenanceRecord[] | undefined>;
+  /** The newest 20, newest first; `ewayBillState` tells what one is good for now. */
+  ewayBills(id: VehicleIdInput, call?: CallOptions): Promise<readonly EwayBill[] | undefined>;
+  /** Whether goods vehicles may drive there now, and for how long that can be said. */
+  freightHours(place: FreightPlace, vehicle: GoodsVehicle, call?: CallOptions): Promise<FreightHours>;
+  /** Orders for a place were given or withdrawn: nothing that was known of its hours is served any more. */
+  freightOrdersChanged(place: FreightPlace, call?: CallOptions): Promise<WriteResult>;
   /** When the vehicle will be there, by the routes API; shared among those who ask at once, kept nowhere. */
   routeEta(id: VehicleIdInput, destination: Position, call?: CallOptions): Promise<RouteEta | undefined>;
   /** The vehicles in a region, a circle of at most 50 km or a box of at most 10,000 regions, the nearest first. */
@@ -94,9 +110,9 @@ export function createFleet(options: FleetOptions): Fleet {
       throw new CacheError('invalid-options', `createFleet needs \`${field}\``, { field });
     }
   }
-  const { cache, repository, routes, clock } = options;
+  const { cache, repository, routes, freightOrders, clock } = options;
   const counters = zeroCounters();
-  const keyspaces = openKeyspaces(cache, repository, clock);
+  const keyspaces = openKeyspaces(cache, repository, clock, freightOrders);
   const live = new LiveLocations({ cache, clock, keyspaces });
   const recording = new Recording({ cache, repository, clock, live, counters });
   const board = new DemandBoard(cache, clock);
@@ -150,6 +166,18 @@ export function createFleet(options: FleetOptions): Fleet {
     trips: (id, call) => read('trips', keyspaces.trips, id, call),
     fuelRecords: (id, call) => read('fuel', keyspaces.fuel, id, call),
     maintenanceRecords: (id, call) => read('maintenance', keyspaces.maintenance, id, call),
+    ewayBills: (id, call) => read('ewayBills', keyspaces.ewayBills, id, call),
+    async freightHours(place, vehicle, call) {
+      checkOpen();
+      checkFreight(place, vehicle);
+      const hours = await keyspaces.freightHours.get({ place, vehicle }, call);
+      return hours ?? standingHours(place, vehicle, clock.wallMs());
+    },
+    async freightOrdersChanged(place, call) {
+      checkOpen();
+      checkFreight(place, 'heavy');
+      return cache.deleteByTag(tags.freightPlace(place), call);
+    },
     async vehicleLocations(ids, call) {
       checkOpen();
       return readLocations(checkVehicleIds(ids), call);

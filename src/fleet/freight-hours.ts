@@ -1,3 +1,4 @@
+import { CacheError } from '../core/errors.js';
 import {
   DAY_MS,
   istDayStartMs,
@@ -59,6 +60,18 @@ const BANS: Readonly<Record<FreightPlace, Readonly<Record<GoodsVehicle, readonly
   hyderabad: { light: NEVER, medium: [ban('08:00', '12:00'), ban('16:00', '21:00')], heavy: [ban('07:00', '23:00')] },
   kolkata: { light: [ban('06:00', '12:00'), ban('16:00', '22:00')], medium: KOLKATA_LONG, heavy: KOLKATA_LONG },
 };
+
+/** @throws CacheError `invalid-value` for a place or a kind of vehicle of which nothing is known */
+export function checkFreight(place: FreightPlace, vehicle: GoodsVehicle): void {
+  if (!Object.hasOwn(BANS, place)) throw unknown('place', place, Object.keys(BANS));
+  if (!Object.hasOwn(BANS[place], vehicle)) throw unknown('vehicle', vehicle, Object.keys(BANS[place]));
+}
+
+function unknown(field: string, given: string, known: readonly string[]): CacheError {
+  return new CacheError('invalid-value', `${field} is ${JSON.stringify(given)}: known are ${known.join(', ')}`, {
+    field,
+  });
+}
 
 /**
  * What holds at `wallMs` by the standing orders. Festivals change the hours at short notice, so what is cached is to be

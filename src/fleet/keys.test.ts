@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compileGlob } from '../core/glob.js';
-import { keys, patterns, tags } from './keys.js';
+import { keyTemplate } from '../core/key-template.js';
+import { keys, patterns, tags, templates } from './keys.js';
 
 describe('the keys of the fleet', () => {
   it('are those that the platform has always used', () => {
@@ -16,6 +17,13 @@ describe('the keys of the fleet', () => {
       'vehicle:42',
       'region:19.07,72.87',
     ]);
+  });
+
+  it('are what the templates of the keyspaces make', () => {
+    for (const kind of ['location', 'status', 'details', 'trips', 'fuel', 'maintenance', 'ewayBills'] as const) {
+      expect(keyTemplate(templates[kind]).key('42')).toBe(keys[kind]('42'));
+    }
+    expect(keyTemplate(templates.nearby).key('-19.07,72.87')).toBe(keys.nearby('-19.07,72.87'));
   });
 
   it('are covered by the patterns of their vehicle and of no other', () => {

@@ -1,4 +1,5 @@
 import type { VehicleId } from './domain.js';
+import type { FreightPlace } from './freight-hours.js';
 import type { Region } from './region.js';
 
 /** Where each kind of thing that the fleet knows lies in the cache. */
@@ -11,14 +12,24 @@ export const keys = {
   /** The newest fuel records. Others may be kept beside it, under `vehicle:fuel:{id}:*`. */
   fuel: (id: VehicleId) => `vehicle:fuel:${id}:recent`,
   maintenance: (id: VehicleId) => `vehicle:maintenance:${id}`,
+  ewayBills: (id: VehicleId) => `vehicle:eway-bills:${id}`,
   /** Ids of the vehicles in a region. */
   nearby: (region: Region) => `nearby:vehicles:${region}`,
   /** Ids of the vehicles in service. */
   activeIds: 'fleet:active-vehicle-ids',
 } as const;
 
-/** What the nodes of a city tell each other through the cache. */
+/** The same, as keyspaces take them. */
 export const templates = {
+  location: 'vehicle:location:{vehicleId}',
+  status: 'vehicle:status:{vehicleId}',
+  details: 'vehicle:details:{vehicleId}',
+  trips: 'vehicle:trips:{vehicleId}:recent',
+  fuel: 'vehicle:fuel:{vehicleId}:recent',
+  maintenance: 'vehicle:maintenance:{vehicleId}',
+  ewayBills: 'vehicle:eway-bills:{vehicleId}',
+  nearby: 'nearby:vehicles:{region}',
+  freightHours: 'freight:hours:{place}:{vehicle}',
   /** What a node is asked for. */
   demand: 'fleet:demand:{slot}',
 } as const;
@@ -41,4 +52,5 @@ export const tags = {
   locations: 'type:location',
   vehicle: (id: VehicleId) => `vehicle:${id}`,
   region: (region: Region) => `region:${region}`,
+  freightPlace: (place: FreightPlace) => `freight:${place}`,
 } as const;

@@ -1,8 +1,10 @@
 import type { Cache, Keyspace, LoadCall } from '../core/cache.js';
 import type { Clock } from '../core/clock.js';
 import { CacheError } from '../core/errors.js';
+import { type KeyParts, keyTemplate } from '../core/key-template.js';
 import { boxAround } from './circle.js';
 import type {
+  EwayBill,
   FuelRecord,
   MaintenanceRecord,
   Trip,
@@ -11,11 +13,14 @@ import type {
   VehicleLocation,
   VehicleStatus,
 } from './domain.js';
-import { keys, tags } from './keys.js';
+import { type FreightHours, type FreightPlace, freightHours, type GoodsVehicle } from './freight-hours.js';
+import { tags, templates } from './keys.js';
 import {
   byHour,
   detailsLifetime,
+  ewayBillsLifetime,
   FUEL_LIFETIME,
+  hoursLifetime,
   jittered,
   type Kept,
   locationLifetime,
@@ -24,19 +29,23 @@ import {
   STATUS_LIFETIME,
   TRIPS_LIFETIME,
 } from './lifetimes.js';
-import type { FleetRepository } from './ports.js';
+import type { FleetRepository, FreightOrders } from './ports.js';
 import { locationVersion } from './positions.js';
 import { type Region, regionBox } from './region.js';
 
 /** Most vehicles that are looked through for one question about a place. */
 const VEHICLES_NEARBY_MAX = 20_000;
 
+type VehicleTemplate = `${string}{vehicleId}${string}`;
+
 /** A kind of thing that is kept of each vehicle, with the lifetime that its keyspace gives it. */
 export interface VehicleSpace<T> extends Keyspace<VehicleId, T> {
   lifetimeOf(value: T): Kept;
 }
 
-/** Every kind of thing that the fleet keeps in the cache, and how each is loaded. */
+type HoursTemplate = typeof templates.freightHours;
+
+/** Every kind of thing that the fleet keeps in the cache, and how each is loaded. Routes are kept nowhere. */
 export interface FleetKeyspaces {
   readonly details: VehicleSpace<Vehicle>;
   readonly status: VehicleSpace<VehicleStatus>;
@@ -44,50 +53,57 @@ export interface FleetKeyspaces {
   readonly trips: VehicleSpace<readonly Trip[]>;
   readonly fuel: VehicleSpace<readonly FuelRecord[]>;
   readonly maintenance: VehicleSpace<readonly MaintenanceRecord[]>;
+  readonly ewayBills: VehicleSpace<readonly EwayBill[]>;
   /** Which vehicles are in a region. Their positions are not kept here, for those change all the time. */
   readonly nearby: Keyspace<Region, readonly VehicleId[]>;
+  readonly freightHours: Keyspace<KeyParts<HoursTemplate>, FreightHours>;
 }
 
-export function openKeyspaces(cache: Cache, repository: FleetRepository, clock: Clock): FleetKeyspaces {
+export function openKeyspaces(
+  cache: Cache,
+  repository: FleetRepository,
+  clock: Clock,
+  orders?: FreightOrders,
+): FleetKeyspaces {
   function ofVehicles<T>(definition: {
     readonly name: string;
-    readonly key: (id: VehicleId) => string;
-    readonly lifetimeOf: (value: T) => Kept;
-    readonly tags: (id: VehicleId, value: T) => readonly string[];
+    readonly key: VehicleTemplate;
+    readonly lifetime: (value: T) => Kept;
+    readonly tags?: (id: VehicleId, value: T) => readonly string[];
     readonly version?: (value: T) => Date | string;
     readonly load: (ids: readonly VehicleId[], call: LoadCall) => Promise<ReadonlyMap<VehicleId, T>>;
     /** Reports of positions come spread over time, and their lifetimes are the user's to the millisecond. */
     readonly jitter?: false;
   }): VehicleSpace<T> {
-    const { lifetimeOf, jitter, ...rest } = definition;
-    const lifetime = (value: T, id: VehicleId) =>
-      jitter === false ? lifetimeOf(value) : jittered(lifetimeOf(value), rest.key(id));
-    const space = cache.keyspace<VehicleId, T>({ ...rest, lifetime });
+    const { lifetime: lifetimeOf, jitter, ...rest } = definition;
+    const { key } = keyTemplate(rest.key);
+    const space = cache.keyspace<VehicleTemplate, T>({
+      tags: (id) => [tags.vehicle(id)],
+      ...rest,
+      lifetime: (value, id) => (jitter === false ? lifetimeOf(value) : jittered(lifetimeOf(value), key(id))),
+    });
     return { ...space, lifetimeOf };
   }
-  const tagsOf = (id: VehicleId) => [tags.vehicle(id)];
 
   return {
     details: ofVehicles({
       name: 'vehicle-details',
-      key: keys.details,
-      lifetimeOf: detailsLifetime,
-      tags: tagsOf,
+      key: templates.details,
+      lifetime: detailsLifetime,
       version: (vehicle) => vehicle.updatedAt,
       load: (ids, call) => repository.vehicles(ids, call),
     }),
     status: ofVehicles({
       name: 'vehicle-status',
-      key: keys.status,
-      lifetimeOf: () => STATUS_LIFETIME,
-      tags: tagsOf,
+      key: templates.status,
+      lifetime: () => STATUS_LIFETIME,
       version: (status) => status.updatedAt,
       load: (ids, call) => repository.statuses(ids, call),
     }),
     location: ofVehicles({
       name: 'vehicle-location',
-      key: keys.location,
-      lifetimeOf: locationLifetime,
+      key: templates.location,
+      lifetime: locationLifetime,
       tags: locationTags,
       version: locationVersion,
       jitter: false,
@@ -95,33 +111,60 @@ export function openKeyspaces(cache: Cache, repository: FleetRepository, clock: 
     }),
     trips: ofVehicles<readonly Trip[]>({
       name: 'vehicle-trips',
-      key: keys.trips,
-      lifetimeOf: () => byHour(TRIPS_LIFETIME, clock.wallMs()),
-      tags: tagsOf,
+      key: templates.trips,
+      lifetime: () => byHour(TRIPS_LIFETIME, clock.wallMs()),
       load: (ids, call) => repository.trips(ids, call),
     }),
     fuel: ofVehicles<readonly FuelRecord[]>({
       name: 'vehicle-fuel',
-      key: keys.fuel,
-      lifetimeOf: () => FUEL_LIFETIME,
-      tags: tagsOf,
+      key: templates.fuel,
+      lifetime: () => FUEL_LIFETIME,
       load: (ids, call) => repository.fuelRecords(ids, call),
     }),
     maintenance: ofVehicles<readonly MaintenanceRecord[]>({
       name: 'vehicle-maintenance',
-      key: keys.maintenance,
-      lifetimeOf: () => MAINTENANCE_LIFETIME,
-      tags: tagsOf,
+      key: templates.maintenance,
+      lifetime: () => MAINTENANCE_LIFETIME,
       load: (ids, call) => repository.maintenanceRecords(ids, call),
     }),
-    nearby: cache.keyspace<Region, readonly VehicleId[]>({
+    ewayBills: ofVehicles<readonly EwayBill[]>({
+      name: 'eway-bills',
+      key: templates.ewayBills,
+      lifetime: (bills) => ewayBillsLifetime(bills, clock.wallMs()),
+      load: (ids, call) => repository.ewayBills(ids, call),
+    }),
+    nearby: cache.keyspace<typeof templates.nearby, readonly VehicleId[]>({
       name: 'nearby-vehicles',
-      key: keys.nearby,
-      lifetime: () => REGION_LIFETIME,
+      key: templates.nearby,
+      lifetime: REGION_LIFETIME,
       tags: (region) => [tags.region(region)],
       load: (regions, call) => loadRegions(repository, regions, call),
     }),
+    freightHours: cache.keyspace<HoursTemplate, FreightHours>({
+      name: 'freight-hours',
+      key: templates.freightHours,
+      lifetime: (hours) => hoursLifetime(hours, clock.wallMs()),
+      tags: ({ place }) => [tags.freightPlace(place as FreightPlace)],
+      load: (asked, call) => hoursOf(asked, orders, clock.wallMs(), call),
+    }),
   };
+}
+
+/** What an order says, else what always holds. */
+async function hoursOf(
+  asked: readonly KeyParts<HoursTemplate>[],
+  orders: FreightOrders | undefined,
+  wallMs: number,
+  call: LoadCall,
+): Promise<Map<KeyParts<HoursTemplate>, FreightHours>> {
+  const hours = new Map<KeyParts<HoursTemplate>, FreightHours>();
+  for (const id of asked) {
+    const place = id.place as FreightPlace;
+    const vehicle = id.vehicle as GoodsVehicle;
+    const ordered = await orders?.hoursAt(place, vehicle, wallMs, call);
+    hours.set(id, ordered ?? freightHours(place, vehicle, wallMs));
+  }
+  return hours;
 }
 
 export function locationTags(id: VehicleId, { region }: VehicleLocation): readonly string[] {

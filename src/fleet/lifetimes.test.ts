@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Vehicle, VehicleLocation } from './domain.js';
+import type { EwayBill, Vehicle, VehicleLocation } from './domain.js';
 import { HOUR_MS } from './ist-calendar.js';
 import {
   byHour,
   detailsLifetime,
   ewayBillLifetime,
+  ewayBillsLifetime,
   freightHoursLifetime,
   hourFactor,
   jittered,
@@ -95,6 +96,9 @@ describe('until', () => {
     expect(ewayBillLifetime(end, now)).toMatchObject({ ttl: HOUR_MS / 2, staleIfError: 0 });
     expect(ewayBillLifetime(end, end - 24 * HOUR_MS)).toMatchObject({ ttl: HOUR_MS, staleIfError: 6 * HOUR_MS });
     expect(ewayBillLifetime(end, end + 24 * HOUR_MS)).toEqual(HOUR);
+    const bills = [end + 48 * HOUR_MS, end].map((ms) => ({ validUntil: new Date(ms) }) as EwayBill);
+    expect(ewayBillsLifetime(bills, now)).toEqual(ewayBillLifetime(end, now));
+    expect(ewayBillsLifetime([], now)).toEqual(HOUR);
     expect(freightHoursLifetime('mumbai', 'heavy', ist('2026-11-20T10:45')).ttl).toBe(HOUR_MS / 4);
   });
 });

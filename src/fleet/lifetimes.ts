@@ -1,8 +1,8 @@
 import type { EntryOptions } from '../core/cache.js';
 import { hashKey } from '../core/key.js';
-import type { Vehicle, VehicleLocation } from './domain.js';
+import type { EwayBill, Vehicle, VehicleLocation } from './domain.js';
 import { ewayBillState } from './eway-bill.js';
-import { type FreightPlace, freightHours, type GoodsVehicle } from './freight-hours.js';
+import { type FreightHours, type FreightPlace, freightHours, type GoodsVehicle } from './freight-hours.js';
 import { DAY_MS, HOUR_MS, istMinuteOfDay, MINUTE_MS, minuteOf, nextIstTimeMs } from './ist-calendar.js';
 
 const SECOND_MS = 1_000;
@@ -38,6 +38,19 @@ export const MAINTENANCE_LIFETIME: Kept = kept(1 * HOUR_MS, 6 * HOUR_MS);
 /** An e-way bill ends when the law says, and may be extended for a while around that; the portal is asked each hour. */
 export function ewayBillLifetime(endMs: number, wallMs: number): Kept {
   return until(kept(1 * HOUR_MS, 6 * HOUR_MS), ewayBillState(endMs, wallMs).untilMs, wallMs);
+}
+
+/** Several bills are good for as long as none of them changes. */
+export function ewayBillsLifetime(bills: readonly EwayBill[], wallMs: number): Kept {
+  return bills.reduce(
+    (lifetime, { validUntil }) => until(lifetime, ewayBillState(validUntil.getTime(), wallMs).untilMs, wallMs),
+    kept(1 * HOUR_MS, 6 * HOUR_MS),
+  );
+}
+
+/** What is known of goods-vehicle hours is good for as long as it says itself, and not a moment longer. */
+export function hoursLifetime({ untilMs }: FreightHours, wallMs: number): Kept {
+  return until(kept(DAY_MS, 0), untilMs, wallMs);
 }
 
 /** Whether goods vehicles may drive holds until the next hour of the city at which that changes. */

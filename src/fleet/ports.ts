@@ -1,5 +1,6 @@
 import type { LoadCall } from '../core/cache.js';
 import type {
+  EwayBill,
   FuelRecord,
   MaintenanceRecord,
   Trip,
@@ -8,6 +9,7 @@ import type {
   VehicleLocation,
   VehicleStatus,
 } from './domain.js';
+import type { FreightHours, FreightPlace, GoodsVehicle } from './freight-hours.js';
 
 /** A position as it is to be saved. */
 export interface ReportedLocation extends VehicleLocation {
@@ -44,6 +46,7 @@ export interface FleetRepository {
   trips(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, Trip[]>>;
   fuelRecords(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, FuelRecord[]>>;
   maintenanceRecords(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, MaintenanceRecord[]>>;
+  ewayBills(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, EwayBill[]>>;
   /** Vehicles in service, in order of id, after `after`; at most `limit`. */
   activeVehicleIds(
     page: { readonly after: VehicleId | undefined; readonly limit: number },
@@ -64,6 +67,17 @@ export interface FleetRepository {
    * rejects, some may have been saved; saving all of them again is safe.
    */
   saveLocations(locations: readonly ReportedLocation[], call: LoadCall): Promise<SavedLocation[]>;
+}
+
+/** Goods-vehicle hours other than the standing ones: of a festival, a procession, a day of bad air. */
+export interface FreightOrders {
+  /** What holds at `wallMs`, and until when at the latest; undefined where the standing orders do. */
+  hoursAt(
+    place: FreightPlace,
+    vehicle: GoodsVehicle,
+    wallMs: number,
+    call: LoadCall,
+  ): Promise<FreightHours | undefined>;
 }
 
 export interface RouteRequest {

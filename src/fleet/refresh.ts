@@ -41,9 +41,9 @@ export interface RefresherParts {
 }
 
 /** The kinds that are kept of each vehicle. */
-export type VehicleKind = Exclude<keyof FleetKeyspaces, 'nearby'>;
+export type VehicleKind = Exclude<keyof FleetKeyspaces, 'nearby' | 'freightHours'>;
 /** Those that live shortest come first. */
-const KINDS: readonly VehicleKind[] = ['trips', 'location', 'status', 'details', 'fuel', 'maintenance'];
+const KINDS: readonly VehicleKind[] = ['trips', 'location', 'status', 'details', 'fuel', 'maintenance', 'ewayBills'];
 
 /** Some of a kind that are to be loaded anew. */
 interface Batch {

@@ -5,6 +5,7 @@ import { systemClock } from './system-clock.js';
 export type { Circle } from '../fleet/circle.js';
 export type {
   City,
+  EwayBill,
   FuelRecord,
   LocationUpdate,
   MaintenanceRecord,
@@ -24,7 +25,14 @@ export type { SubscriptionFilter } from '../fleet/live-filter.js';
 export type { LocationListener } from '../fleet/live-subscription.js';
 export type { Mornings } from '../fleet/mornings.js';
 export type { NearbyOptions, NearbyPlace, NearbyVehicle } from '../fleet/nearby.js';
-export type { FleetRepository, RouteEstimate, RouteRequest, RoutesApi, SavedLocation } from '../fleet/ports.js';
+export type {
+  FleetRepository,
+  FreightOrders,
+  RouteEstimate,
+  RouteRequest,
+  RoutesApi,
+  SavedLocation,
+} from '../fleet/ports.js';
 export type { Recorded } from '../fleet/recording.js';
 export type { Refresh } from '../fleet/refresh.js';
 export type { Box, Position, Region } from '../fleet/region.js';

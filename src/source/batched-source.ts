@@ -4,6 +4,7 @@ import { BatchedReads } from './batched-reads.js';
 import { BatchedSaves } from './batched-saves.js';
 import type {
   Box,
+  EwayBill,
   FleetSource,
   FuelRecord,
   IdPage,
@@ -31,6 +32,7 @@ export class BatchedSource implements FleetSource {
   readonly trips: ReadMany<Trip[]>;
   readonly fuelRecords: ReadMany<FuelRecord[]>;
   readonly maintenanceRecords: ReadMany<MaintenanceRecord[]>;
+  readonly ewayBills: ReadMany<EwayBill[]>;
 
   constructor(clock: Clock, source: FleetSource) {
     this.#source = source;
@@ -43,6 +45,7 @@ export class BatchedSource implements FleetSource {
     this.maintenanceRecords = batched(clock, 'maintenance records', (ids, call) =>
       source.maintenanceRecords(ids, call),
     );
+    this.ewayBills = batched(clock, 'e-way bills', (ids, call) => source.ewayBills(ids, call));
   }
 
   activeVehicleIds(page: IdPage, call: LoadCall): Promise<VehicleId[]> {

@@ -1,4 +1,4 @@
-import type { FuelRecord, MaintenanceRecord, Trip, VehicleId, VehicleLocation } from './fleet-records.js';
+import type { EwayBill, FuelRecord, MaintenanceRecord, Trip, VehicleId, VehicleLocation } from './fleet-records.js';
 import type { Statement } from './postgres-pool.js';
 
 /** How many of the newest trips and records of a vehicle are read. */
@@ -58,6 +58,11 @@ export const MAINTENANCE_RECORDS = newestOf('maintenance_records', {
   others: 'work, next_due_at as "nextDueAt"',
 });
 
+export const EWAY_BILLS = newestOf('eway_bills', {
+  time: { column: 'made_at', name: '"madeAt"' },
+  others: 'distance_km as "distanceKm", valid_until as "validUntil"',
+});
+
 /** One row per record, and one without a record (`id` null) for a vehicle that exists and has none. */
 function newestOf(
   table: string,
@@ -94,6 +99,10 @@ export function toTrip(row: TripRow): Trip {
 }
 
 export function toFuelRecord(row: FuelRecord): FuelRecord {
+  return row;
+}
+
+export function toEwayBill(row: EwayBill): EwayBill {
   return row;
 }
 

@@ -76,6 +76,14 @@ export interface MaintenanceRecord {
   readonly nextDueAt: Date | undefined;
 }
 
+export interface EwayBill {
+  readonly id: string;
+  readonly vehicleId: VehicleId;
+  readonly madeAt: Date;
+  readonly distanceKm: number;
+  readonly validUntil: Date;
+}
+
 /** What became of one saved position. */
 export interface SavedLocation {
   /** It is, or says the same as, the newest position of its vehicle now. */
@@ -116,6 +124,7 @@ export interface FleetSource {
   readonly trips: ReadMany<Trip[]>;
   readonly fuelRecords: ReadMany<FuelRecord[]>;
   readonly maintenanceRecords: ReadMany<MaintenanceRecord[]>;
+  readonly ewayBills: ReadMany<EwayBill[]>;
   activeVehicleIds(page: IdPage, call: LoadCall): Promise<VehicleId[]>;
   locationsWithin(box: Box, limit: number, call: LoadCall): Promise<VehicleLocation[]>;
   saveLocations(locations: readonly ReportedLocation[], call: LoadCall): Promise<SavedLocation[]>;

@@ -1,6 +1,7 @@
 import type { LoadCall } from '../core/cache.js';
 import {
   ACTIVE_VEHICLE_IDS,
+  EWAY_BILLS,
   FUEL_RECORDS,
   LOCATIONS,
   LOCATIONS_WITHIN,
@@ -10,6 +11,7 @@ import {
   STATUSES,
   TRIPS,
   type TripRow,
+  toEwayBill,
   toFuelRecord,
   toLists,
   toLocation,
@@ -19,6 +21,7 @@ import {
 } from './fleet-reads.js';
 import type {
   Box,
+  EwayBill,
   FleetSource,
   FuelRecord,
   IdPage,
@@ -32,6 +35,7 @@ import type {
   VehicleStatus,
 } from './fleet-records.js';
 import {
+  EWAY_BILL_UPSERT,
   FUEL_RECORD_UPSERT,
   MAINTENANCE_RECORD_UPSERT,
   STATUS_UPSERT,
@@ -91,6 +95,10 @@ export class PostgresFleetRepository implements FleetSource {
     return toLists(await this.#read<MaintenanceRow>(MAINTENANCE_RECORDS, ids, call), toMaintenanceRecord);
   }
 
+  async ewayBills(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, EwayBill[]>> {
+    return toLists(await this.#read<EwayBill>(EWAY_BILLS, ids, call), toEwayBill);
+  }
+
   async activeVehicleIds({ after, limit }: IdPage, call: LoadCall): Promise<VehicleId[]> {
     const rows = await this.#pool.query<{ id: VehicleId }>(
       ACTIVE_VEHICLE_IDS,
@@ -148,6 +156,10 @@ export class PostgresFleetRepository implements FleetSource {
 
   saveMaintenanceRecords(records: readonly MaintenanceRecord[], call: LoadCall): Promise<void> {
     return this.#upsert(MAINTENANCE_RECORD_UPSERT, records, call);
+  }
+
+  saveEwayBills(bills: readonly EwayBill[], call: LoadCall): Promise<void> {
+    return this.#upsert(EWAY_BILL_UPSERT, bills, call);
   }
 
   async #read<Row extends object>(

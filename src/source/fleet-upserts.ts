@@ -1,4 +1,4 @@
-import type { FuelRecord, MaintenanceRecord, Trip, Vehicle, VehicleStatus } from './fleet-records.js';
+import type { EwayBill, FuelRecord, MaintenanceRecord, Trip, Vehicle, VehicleStatus } from './fleet-records.js';
 import type { Statement } from './postgres-pool.js';
 import { dateToTimestamp } from './postgres-types.js';
 
@@ -84,6 +84,17 @@ export const MAINTENANCE_RECORD_UPSERT: Upsert<MaintenanceRecord> = upsert({
       type: 'timestamptz',
       of: (record) => (record.nextDueAt ? dateToTimestamp(record.nextDueAt) : null),
     },
+  ],
+});
+
+export const EWAY_BILL_UPSERT: Upsert<EwayBill> = upsert({
+  table: 'eway_bills',
+  columns: [
+    { name: 'id', type: 'text', of: (bill) => bill.id },
+    { name: 'vehicle_id', type: 'numeric', of: (bill) => bill.vehicleId },
+    { name: 'made_at', type: 'timestamptz', of: (bill) => dateToTimestamp(bill.madeAt) },
+    { name: 'distance_km', type: 'float8', of: (bill) => bill.distanceKm },
+    { name: 'valid_until', type: 'timestamptz', of: (bill) => dateToTimestamp(bill.validUntil) },
   ],
 });
 

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { LoadCall } from '../../src/core/cache.js';
 import type {
+  EwayBill,
   FuelRecord,
   MaintenanceRecord,
   Trip,
@@ -11,6 +12,7 @@ import type {
 import type { FleetRepository, ReportedLocation } from '../../src/fleet/ports.js';
 import { momentsContract } from './moments-contract.js';
 import {
+  makeEwayBill,
   makeFuelRecord,
   makeLocation,
   makeMaintenanceRecord,
@@ -29,6 +31,7 @@ export interface SeededRepository extends FleetRepository {
   saveTrips(trips: readonly Trip[], call: LoadCall): Promise<void>;
   saveFuelRecords(records: readonly FuelRecord[], call: LoadCall): Promise<void>;
   saveMaintenanceRecords(records: readonly MaintenanceRecord[], call: LoadCall): Promise<void>;
+  saveEwayBills(bills: readonly EwayBill[], call: LoadCall): Promise<void>;
 }
 
 const LARGEST_ID = '18446744073709551615';
@@ -136,9 +139,19 @@ export function repositoryContract(name: string, make: () => Promise<SeededRepos
         expect((await repository.maintenanceRecords(['1'], newCall())).get('1')).toStrictEqual([...work].reverse());
       });
 
+      it('hold the newest 20 e-way bills, as the portal extended them', async () => {
+        await repository.saveVehicles([makeVehicle('1')], newCall());
+        const bills = Array.from({ length: 22 }, (_, index) => makeEwayBill(index, '1', index * 1_000));
+        await repository.saveEwayBills(bills, newCall());
+        const extended = { ...(bills[21] as EwayBill), validUntil: new Date(TIME_MS + 2 * 86_400_000) };
+        await repository.saveEwayBills([extended], newCall());
+        const wanted = [extended, ...bills.slice(2, 21).reverse()];
+        expect((await repository.ewayBills(['1'], newCall())).get('1')).toStrictEqual(wanted);
+      });
+
       it('are empty for a vehicle that has none, and missing for one that does not exist', async () => {
         await repository.saveVehicles([makeVehicle('1')], newCall());
-        for (const read of ['trips', 'fuelRecords', 'maintenanceRecords'] as const) {
+        for (const read of ['trips', 'fuelRecords', 'maintenanceRecords', 'ewayBills'] as const) {
           expect(await repository[read](['1', '2'], newCall())).toEqual(new Map([['1', []]]));
         }
       });

@@ -1,6 +1,7 @@
 /** Records of a fleet for tests, each complete and each with its changes. */
 import type { LoadCall } from '../../src/core/cache.js';
 import type {
+  EwayBill,
   FuelRecord,
   MaintenanceRecord,
   Trip,
@@ -78,6 +79,16 @@ export function makeFuelRecord(id: string, vehicleId: string, offsetMs = 0): Fue
     litres: 212.35,
     odometerKm: 120_300.1,
     costInr: 19_748.55,
+  };
+}
+
+export function makeEwayBill(number: number, vehicleId: string, offsetMs = 0): EwayBill {
+  return {
+    id: String(number).padStart(12, '0'),
+    vehicleId,
+    madeAt: new Date(TIME_MS + offsetMs),
+    distanceKm: 148.5,
+    validUntil: new Date(TIME_MS + offsetMs + 86_400_000),
   };
 }
 

@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { EwayBill } from '../../src/fleet/domain.js';
+import { createFleet } from '../../src/fleet/fleet.js';
+import type { FreightOrders } from '../../src/fleet/ports.js';
 import { CALL, openFleet, report, vehicle } from './fleet-in-memory.js';
 
 describe('reading a fleet', () => {
@@ -191,5 +194,108 @@ describe('a closed fleet', () => {
     expect(() => fleet.subscribe({}, () => {})).toThrow(expect.objectContaining({ code: 'closed' }));
     expect(fleet.stats().subscribers).toBe(0);
     expect(clock.pending).toBe(0);
+  });
+});
+
+describe('e-way bills', () => {
+  const NUMBER = '171234567890';
+  const open = async (validUntilMs: number) => {
+    const opened = openFleet();
+    const { repository, clock } = opened;
+    const bill: EwayBill = {
+      id: NUMBER,
+      vehicleId: '42',
+      madeAt: new Date(clock.wallMs()),
+      distanceKm: 150,
+      validUntil: new Date(clock.wallMs() + validUntilMs),
+    };
+    await repository.saveVehicles([vehicle('42'), vehicle('43')], CALL);
+    await repository.saveEwayBills([bill], CALL);
+    return { ...opened, bill };
+  };
+
+  it('are kept for an hour, and asked for again when one of them ends', async () => {
+    const { clock, cache, repository, fleet, bill } = await open(9 * 3_600_000);
+    expect(await fleet.ewayBills(42)).toEqual([bill]);
+    expect(await fleet.ewayBills(43)).toEqual([]);
+    const key = 'vehicle:eway-bills:42';
+    const hourMs = (await cache.getEntry(key))?.ttlMs ?? 0;
+    expect(hourMs).toBeLessThanOrEqual(3_600_000);
+    expect(hourMs).toBeGreaterThan(3_200_000);
+    // From 8 h before its end it may be extended: that is when the answer changes.
+    await clock.advanceSettled(3_300_000 + 299_000);
+    await fleet.ewayBills(42);
+    expect((await cache.getEntry(key))?.ttlMs).toBeLessThanOrEqual(3_600_000);
+    await clock.advanceSettled(7.9 * 3_600_000);
+    await fleet.ewayBills(42);
+    const restMs = bill.validUntil.getTime() - clock.wallMs();
+    expect((await cache.getEntry(key))?.ttlMs).toBeLessThanOrEqual(restMs);
+    const before = repository.queries;
+    await clock.advanceSettled(restMs);
+    await repository.saveEwayBills([{ ...bill, validUntil: new Date(clock.wallMs() + 86_400_000) }], CALL);
+    expect((await fleet.ewayBills(42))?.[0]?.validUntil.getTime()).toBe(clock.wallMs() + 86_400_000);
+    expect(repository.queries - before).toBe(2);
+  });
+
+  it('are not served as stale past a boundary, however long the database fails', async () => {
+    const { clock, repository, fleet } = await open(9.5 * 3_600_000);
+    await fleet.ewayBills(42);
+    // Fresh for an hour, and half an hour after that it may be extended.
+    await clock.advanceSettled(62 * 60_000);
+    const failing = async () => {
+      throw new Error('the database is down');
+    };
+    repository.ewayBills = failing;
+    expect(await fleet.ewayBills(42)).toHaveLength(1);
+    await clock.advanceSettled(28 * 60_000);
+    await expect(fleet.ewayBills(42)).rejects.toMatchObject({ code: 'load-failed' });
+  });
+});
+
+describe('goods-vehicle hours', () => {
+  it('hold to the next boundary of the calendar, and not a moment longer', async () => {
+    // 15 November 2023, 03:43 IST: in Delhi heavy vehicles may drive until 7.
+    const { clock, cache, fleet } = openFleet();
+    const ist = (time: string) => Date.parse(`2023-11-15T${time}:00+05:30`);
+    expect(await fleet.freightHours('delhi', 'heavy')).toEqual({ allowed: true, untilMs: ist('07:00') });
+    expect((await cache.getEntry('freight:hours:delhi:heavy'))?.ttlMs).toBe(ist('07:00') - clock.wallMs());
+    await clock.advanceSettled(ist('07:00') - 1 - clock.wallMs());
+    expect((await fleet.freightHours('delhi', 'heavy')).allowed).toBe(true);
+    await clock.advanceSettled(1);
+    expect(await fleet.freightHours('delhi', 'heavy')).toEqual({ allowed: false, untilMs: ist('23:00') });
+  });
+
+  it('follow an order as soon as somebody says that there is one, in its place and in no other', async () => {
+    let ordered = false;
+    let asked = 0;
+    const { clock, cache, repository } = openFleet();
+    const freightOrders: FreightOrders = {
+      hoursAt: async (place, _vehicle, wallMs) => {
+        asked += 1;
+        return ordered && place === 'mumbai' ? { allowed: false, untilMs: wallMs + 3_600_000 } : undefined;
+      },
+    };
+    const fleet = createFleet({ cache, repository, clock, freightOrders });
+    const allowed = async (place: 'mumbai' | 'kolkata') => (await fleet.freightHours(place, 'heavy')).allowed;
+    expect([await allowed('mumbai'), await allowed('kolkata')]).toEqual([true, true]);
+    ordered = true;
+    expect(await allowed('mumbai')).toBe(true);
+    await fleet.freightOrdersChanged('mumbai');
+    await clock.advanceSettled(5);
+    expect([await allowed('mumbai'), await allowed('kolkata')]).toEqual([false, true]);
+    expect(asked).toBe(3);
+    ordered = false;
+    await clock.advanceSettled(3_600_000);
+    expect(await allowed('mumbai')).toBe(true);
+  });
+
+  it('reject for a place of which nothing is known', async () => {
+    const { fleet } = openFleet();
+    await expect(fleet.freightHours('chennai' as 'delhi', 'heavy')).rejects.toMatchObject({
+      code: 'invalid-value',
+      field: 'place',
+    });
+    await expect(fleet.freightHours('delhi', 'bus' as 'heavy')).rejects.toMatchObject({ field: 'vehicle' });
+    await expect(fleet.freightOrdersChanged('pune' as 'delhi')).rejects.toMatchObject({ field: 'place' });
   });
 });

@@ -1,6 +1,7 @@
 import type { LoadCall } from '../../src/core/cache.js';
 import { CacheError } from '../../src/core/errors.js';
 import type {
+  EwayBill,
   FuelRecord,
   MaintenanceRecord,
   Trip,
@@ -28,7 +29,7 @@ interface Known extends Claim {
 /**
  * The fleet's database in memory, for unit tests: `MemoryRepository` has every method of `FleetRepository`, the
  * batched upserts by which data gets in (`saveVehicles`, `saveStatuses`, `saveTrips`, `saveFuelRecords`,
- * `saveMaintenanceRecords`), `history(id)` for every position that was ever saved, and `queries`, how often it was
+ * `saveMaintenanceRecords`, `saveEwayBills`), `history(id)` for every position that was ever saved, and `queries`, how often it was
  * asked. It passes the same contract suite as PostgreSQL. Exports: `MemoryRepository`.
  */
 export class MemoryRepository implements FleetRepository {
@@ -42,6 +43,7 @@ export class MemoryRepository implements FleetRepository {
   readonly #trips = new Map<string, Trip>();
   readonly #fuelRecords = new Map<string, FuelRecord>();
   readonly #maintenanceRecords = new Map<string, MaintenanceRecord>();
+  readonly #ewayBills = new Map<string, EwayBill>();
 
   async vehicles(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, Vehicle>> {
     this.#enter(call);
@@ -71,6 +73,11 @@ export class MemoryRepository implements FleetRepository {
   async maintenanceRecords(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, MaintenanceRecord[]>> {
     this.#enter(call);
     return this.#newest(ids, this.#maintenanceRecords, (record) => record.at);
+  }
+
+  async ewayBills(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, EwayBill[]>> {
+    this.#enter(call);
+    return this.#newest(ids, this.#ewayBills, (bill) => bill.madeAt);
   }
 
   async activeVehicleIds(
@@ -160,6 +167,10 @@ export class MemoryRepository implements FleetRepository {
 
   saveMaintenanceRecords(records: readonly MaintenanceRecord[], call: LoadCall): Promise<void> {
     return this.#saveRecords(this.#maintenanceRecords, records, call);
+  }
+
+  saveEwayBills(bills: readonly EwayBill[], call: LoadCall): Promise<void> {
+    return this.#saveRecords(this.#ewayBills, bills, call);
   }
 
   async #saveRecords<T extends { readonly id: string; readonly vehicleId: VehicleId }>(

@@ -32,7 +32,7 @@ afterAll(async () => {
 
 async function makeEmpty(): Promise<SeededRepository> {
   await admin.query(`truncate vehicles, vehicle_statuses, vehicle_locations, vehicle_location_history, trips,
-    fuel_records, maintenance_records`);
+    fuel_records, maintenance_records, eway_bills`);
   return new PostgresFleetRepository(pool);
 }
 
@@ -51,6 +51,7 @@ repositoryContract('PostgreSQL behind batches', async () => {
     saveTrips: repository.saveTrips.bind(repository),
     saveFuelRecords: repository.saveFuelRecords.bind(repository),
     saveMaintenanceRecords: repository.saveMaintenanceRecords.bind(repository),
+    saveEwayBills: repository.saveEwayBills.bind(repository),
   });
 });
 
