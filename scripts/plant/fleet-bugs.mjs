@@ -2,6 +2,8 @@
 const recording = 'test/fleet/recording.test.ts';
 const moments = 'test/fleet/recording-moments.test.ts';
 const saves = 'src/source/batched-saves.test.ts';
+const journal = 'test/source/journal.test.ts';
+const behind = 'test/source/write-behind.test.ts';
 const repository = 'test/source/postgres-repository.test.ts';
 const lifetimes = 'src/fleet/lifetimes.test.ts';
 
@@ -122,6 +124,57 @@ export const fleetBugs = [
     find: 'if (removed === POSITIONS) this.#next(pauseMs, from);',
     replace: 'if (removed > POSITIONS) this.#next(pauseMs, from);',
     tests: ['test/source/history-retention.test.ts'],
+    servers: true,
+  },
+  {
+    id: 'torn-record-read',
+    what: 'a record that is not as it was written is taken for one',
+    file: 'src/source/journal-frames.ts',
+    find: 'if (bytes.readUInt32LE(at + 4) !== checksumOf(bytes, at, length)) break;',
+    replace: '',
+    tests: [journal],
+  },
+  {
+    id: 'journaled-before-written',
+    what: 'a record is answered before it is on the disk',
+    file: 'src/source/journal.ts',
+    find: 'this.#waiting.push({ frame, resolve, reject });',
+    replace: 'this.#waiting.push({ frame, resolve, reject }); resolve();',
+    tests: [journal],
+  },
+  {
+    id: 'endless-journal',
+    what: 'the journal takes more bytes than it may',
+    file: 'src/source/journal.ts',
+    find: 'sizeBytes + frame.byteLength > bytesMax',
+    replace: 'sizeBytes + frame.byteLength > 2 * bytesMax',
+    tests: [journal],
+  },
+  {
+    id: 'behind-and-lost',
+    what: 'what was acknowledged is lost when the database is away',
+    file: 'src/source/write-behind.ts',
+    find: 'if (!isAboutData(thrown)) throw thrown;',
+    replace: 'if (!isAboutData(thrown)) return;',
+    tests: [behind],
+    servers: true,
+  },
+  {
+    id: 'behind-and-unseen',
+    what: 'what was acknowledged is not seen until the database has it',
+    file: 'src/source/write-behind.ts',
+    find: 'return corrected(corrected(found, before), this.#unsaved.of(ids));',
+    replace: 'return found;',
+    tests: [behind],
+    servers: true,
+  },
+  {
+    id: 'behind-and-wrong',
+    what: 'the cache keeps what the database did not accept as the newest',
+    file: 'src/source/write-behind.ts',
+    find: 'if (wrong.length === 0) return;',
+    replace: 'return;',
+    tests: [behind],
     servers: true,
   },
   {

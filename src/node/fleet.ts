@@ -46,6 +46,7 @@ export type { WarmUpOptions, WarmUpProgress, WarmUpResult } from '../fleet/warm-
 export type { ChangeFollowing, ChangeFollowingStats, ChangeOptions } from './change-feed.js';
 export { type FleetDatabase, openFleetDatabase, openRoutesApi } from './fleet-database.js';
 export { type HistoryKeeping, keepHistory } from './fleet-history.js';
+export { openWriteBehind, type WriteBehindOptions, type WriteBehindRepository } from './fleet-write-behind.js';
 
 export type FleetOptions = Omit<FleetParts, 'clock'>;
 

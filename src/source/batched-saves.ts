@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.js';
 import { CacheError, toError } from '../core/errors.js';
 import type { ReportedLocation, SavedLocation } from './fleet-records.js';
 import { callOf, checkWaiting } from './load-call.js';
+import { isAboutData } from './refusal.js';
 
 /** Positions per statement: enough to be cheap, few enough not to hold the rows of many vehicles for long. */
 const BATCH_MAX = 500;
@@ -198,17 +199,6 @@ class Lane {
 }
 
 const NEVER = new AbortController().signal;
-
-/** SQLSTATE classes: data exception, integrity constraint violation. */
-const ABOUT_DATA = /^2[23]/;
-
-/** Whether it was refused for what it says: others in the same statement may be as they should. */
-function isAboutData(thrown: unknown): boolean {
-  if (!(thrown instanceof CacheError)) return false;
-  const { code, cause } = thrown;
-  const state = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  return code === 'invalid-value' || ABOUT_DATA.test(state);
-}
 
 function partsOf(indexes: readonly number[], reports: readonly ReportedLocation[]): Part[] {
   const parts: Part[] = [];
