@@ -72,6 +72,7 @@ export class WriteBehind implements FleetSource {
   readonly trips: FleetSource['trips'];
   readonly fuelRecords: FleetSource['fuelRecords'];
   readonly maintenanceRecords: FleetSource['maintenanceRecords'];
+  readonly ewayBills: FleetSource['ewayBills'];
   readonly #parts: WriteBehindParts;
   readonly #journal: Journal;
   readonly #unsaved = new UnsavedLocations();
@@ -91,6 +92,7 @@ export class WriteBehind implements FleetSource {
     this.trips = source.trips.bind(source);
     this.fuelRecords = source.fuelRecords.bind(source);
     this.maintenanceRecords = source.maintenanceRecords.bind(source);
+    this.ewayBills = source.ewayBills.bind(source);
     this.#following = this.#follow();
   }
 
