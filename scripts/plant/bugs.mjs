@@ -10,6 +10,7 @@ import { fleetBugs } from './fleet-bugs.mjs';
 import { keyspaceBugs } from './keyspace-bugs.mjs';
 import { liveBugs } from './live-bugs.mjs';
 import { memoryBugs } from './memory-bugs.mjs';
+import { outsideBugs } from './outside-bugs.mjs';
 import { peerBugs } from './peer-bugs.mjs';
 import { policyBugs } from './policy-bugs.mjs';
 import { redisBugs } from './redis-bugs.mjs';
@@ -22,6 +23,7 @@ export const bugs = [
   ...keyspaceBugs,
   ...liveBugs,
   ...memoryBugs,
+  ...outsideBugs,
   ...peerBugs,
   ...policyBugs,
   ...redisBugs,

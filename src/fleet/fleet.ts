@@ -32,7 +32,8 @@ import type { LocationListener } from './live-subscription.js';
 import { type Mornings, MorningWarmUp } from './mornings.js';
 import { Nearby, type NearbyOptions, type NearbyPlace, type NearbyVehicle } from './nearby.js';
 import { NearbyIndex } from './nearby-index.js';
-import type { FleetRepository, FreightOrders, RoutesApi } from './ports.js';
+import { Places } from './places.js';
+import type { FleetRepository, FreightOrders, GeocodingApi, Place, RoutesApi } from './ports.js';
 import { type Recorded, Recording } from './recording.js';
 import { type Refresh, Refresher, type VehicleKind } from './refresh.js';
 import type { Position } from './region.js';
@@ -47,6 +48,8 @@ export interface FleetOptions {
   readonly repository: FleetRepository;
   /** Leave it out when nobody asks for arrival times. */
   readonly routes?: RoutesApi;
+  /** Leave it out when nobody asks for places. */
+  readonly geocoding?: GeocodingApi;
   /** Leave it out where no other goods-vehicle hours than the standing ones are known. */
   readonly freightOrders?: FreightOrders;
   readonly clock: Clock;
@@ -78,6 +81,10 @@ export interface Fleet extends AsyncDisposable {
   freightOrdersChanged(place: FreightPlace, call?: CallOptions): Promise<WriteResult>;
   /** When the vehicle will be there, by the routes API; shared among those who ask at once, kept nowhere. */
   routeEta(id: VehicleIdInput, destination: Position, call?: CallOptions): Promise<RouteEta | undefined>;
+  /** What is at a position, by the geocoding API; shared among those who ask at once, kept nowhere. */
+  place(position: Position, call?: CallOptions): Promise<Place | undefined>;
+  /** The id of that place, from the cache if it is known. */
+  placeId(position: Position, call?: CallOptions): Promise<string | undefined>;
   /** The vehicles in a region, a circle of at most 50 km or a box of at most 10,000 regions, the nearest first. */
   nearbyVehicles(where: NearbyPlace, options?: NearbyOptions): Promise<NearbyVehicle[]>;
   /** Takes in one position. Rejects when it is out of range. */
@@ -110,7 +117,7 @@ export function createFleet(options: FleetOptions): Fleet {
       throw new CacheError('invalid-options', `createFleet needs \`${field}\``, { field });
     }
   }
-  const { cache, repository, routes, freightOrders, clock } = options;
+  const { cache, repository, routes, geocoding, freightOrders, clock } = options;
   const counters = zeroCounters();
   const keyspaces = openKeyspaces(cache, repository, clock, freightOrders);
   const live = new LiveLocations({ cache, clock, keyspaces });
@@ -129,7 +136,8 @@ export function createFleet(options: FleetOptions): Fleet {
     hearsAll: () => cache.hearsAll,
     current: (filter, signal) => currentLocations({ keyspaces, active, nearby }, filter, signal),
   });
-  const estimates = new RouteEstimates({ clock, keyspaces, routes, counters });
+  const estimates = new RouteEstimates({ cache, clock, keyspaces, routes, counters });
+  const places = new Places({ cache, clock, geocoding, counters });
   const ended = new AbortController();
 
   const checkOpen = () => {
@@ -189,6 +197,14 @@ export function createFleet(options: FleetOptions): Fleet {
     async routeEta(id, destination, call) {
       checkOpen();
       return estimates.ask(checkVehicleId(id), destination, call);
+    },
+    async place(position, call) {
+      checkOpen();
+      return places.place(position, call);
+    },
+    async placeId(position, call) {
+      checkOpen();
+      return places.placeId(position, call);
     },
     async nearbyVehicles(where, options) {
       checkOpen();

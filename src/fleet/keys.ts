@@ -15,6 +15,8 @@ export const keys = {
   ewayBills: (id: VehicleId) => `vehicle:eway-bills:${id}`,
   /** Ids of the vehicles in a region. */
   nearby: (region: Region) => `nearby:vehicles:${region}`,
+  /** What may be kept of the place at a position. */
+  place: (lat: number, lon: number) => `place:${lat},${lon}`,
   /** Ids of the vehicles in service. */
   activeIds: 'fleet:active-vehicle-ids',
 } as const;

@@ -95,3 +95,15 @@ export interface RoutesApi {
   /** @returns undefined when there is no route */
   computeRoute(request: RouteRequest, call: LoadCall): Promise<RouteEstimate | undefined>;
 }
+
+export interface Place {
+  /** The API's own name for the place. */
+  readonly placeId: string;
+  readonly address: string;
+}
+
+/** Which place is where, from an external API. */
+export interface GeocodingApi {
+  /** @returns undefined when there is no place with an address */
+  placeAt(position: { readonly lat: number; readonly lon: number }, call: LoadCall): Promise<Place | undefined>;
+}

@@ -87,6 +87,14 @@ export function checkRegion(region: Region): Region {
   return region;
 }
 
+/** @throws CacheError `invalid-value` naming `field` unless it is somewhere on earth */
+export function checkPosition({ lat, lon }: Position, field: string): Position {
+  if (Math.abs(lat) <= 90 && Math.abs(lon) <= 180) return { lat, lon };
+  throw new CacheError('invalid-value', `${field} is ${lat},${lon}: give a latitude and a longitude in degrees`, {
+    field,
+  });
+}
+
 /** @throws CacheError `invalid-value` naming `box` */
 export function checkBox(box: Box): Box {
   const { south, west, north, east } = box;

@@ -16,6 +16,9 @@ export interface FleetStats {
   /** Questions that went to the routes API, and questions that shared the answer of another. */
   readonly routesAsked: number;
   readonly routesShared: number;
+  /** The same of the geocoding API. */
+  readonly placesAsked: number;
+  readonly placesShared: number;
   /** Loaded anew before they expired, spared because another node was first (or it is gone), and attempts that failed. */
   readonly refreshed: number;
   readonly refreshesSpared: number;
@@ -51,6 +54,8 @@ export function zeroCounters(): FleetCounters {
     significantMoves: 0,
     routesAsked: 0,
     routesShared: 0,
+    placesAsked: 0,
+    placesShared: 0,
     refreshed: 0,
     refreshesSpared: 0,
     refreshErrors: 0,

@@ -1,6 +1,7 @@
-import type { FleetRepository, RoutesApi } from '../fleet/ports.js';
+import type { FleetRepository, GeocodingApi, RoutesApi } from '../fleet/ports.js';
 import { BatchedSource } from '../source/batched-source.js';
 import { PostgresFleetRepository } from '../source/fleet-repository.js';
+import { GeocodingClient } from '../source/geocoding-client.js';
 import { migrate } from '../source/migrate.js';
 import { PostgresPool } from '../source/postgres-pool.js';
 import { RoutesClient } from '../source/routes-client.js';
@@ -42,10 +43,20 @@ export function openFleetDatabase(url: string): FleetDatabase {
   };
 }
 
-/** Google's Routes API, or what speaks like it at `url`. */
-export function openRoutesApi(options: {
+export interface ExternalApiOptions {
   readonly apiKey: string;
+  /** Default: Google's. */
   readonly url?: string;
-}): RoutesApi & { close(): Promise<void> } {
+  /** Requests per minute that this process may send: its share of the quota. Default 3,000. */
+  readonly perMinute?: number;
+}
+
+/** Google's Routes API, or what speaks like it at `url`. */
+export function openRoutesApi(options: ExternalApiOptions): RoutesApi & { close(): Promise<void> } {
   return new RoutesClient({ ...options, clock: systemClock, chance: systemChance });
+}
+
+/** Google's Geocoding API, or what speaks like it at `url`. */
+export function openGeocodingApi(options: ExternalApiOptions): GeocodingApi & { close(): Promise<void> } {
+  return new GeocodingClient({ ...options, clock: systemClock, chance: systemChance });
 }

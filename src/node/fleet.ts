@@ -28,6 +28,8 @@ export type { NearbyOptions, NearbyPlace, NearbyVehicle } from '../fleet/nearby.
 export type {
   FleetRepository,
   FreightOrders,
+  GeocodingApi,
+  Place,
   RouteEstimate,
   RouteRequest,
   RoutesApi,
@@ -44,7 +46,7 @@ export { checkVehicleId } from '../fleet/vehicle-id.js';
 export type { WarmUpOptions, WarmUpProgress, WarmUpResult } from '../fleet/warm-up.js';
 
 export type { ChangeFollowing, ChangeFollowingStats, ChangeOptions } from './change-feed.js';
-export { type FleetDatabase, openFleetDatabase, openRoutesApi } from './fleet-database.js';
+export { type FleetDatabase, openFleetDatabase, openGeocodingApi, openRoutesApi } from './fleet-database.js';
 export { type HistoryKeeping, keepHistory } from './fleet-history.js';
 export { openWriteBehind, type WriteBehindOptions, type WriteBehindRepository } from './fleet-write-behind.js';
 

@@ -1,13 +1,9 @@
 /** The part of Google's Routes API v2 that we use, as it goes over the wire. */
+import type { LatLng } from './google-wire.js';
 
 export const COMPUTE_ROUTES_PATH = '/directions/v2:computeRoutes';
 /** Without a mask the API refuses; with more in it, it answers more slowly and charges more. */
 export const FIELD_MASK = 'routes.distanceMeters,routes.duration';
-
-export interface LatLng {
-  readonly latitude: number;
-  readonly longitude: number;
-}
 
 export interface Waypoint {
   readonly location: { readonly latLng: LatLng };
@@ -29,16 +25,4 @@ export interface ComputeRoutesResponse {
     /** Seconds with up to nine decimals and an `s`: `"165s"`. */
     readonly duration?: string;
   }[];
-}
-
-/** How every Google API says what is wrong (google.rpc.Status). */
-export interface ErrorResponse {
-  readonly error: {
-    /** The HTTP status. */
-    readonly code: number;
-    readonly message: string;
-    /** Such as `RESOURCE_EXHAUSTED`. */
-    readonly status: string;
-    readonly details?: readonly { readonly '@type': string; readonly reason?: string }[];
-  };
 }

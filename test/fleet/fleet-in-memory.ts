@@ -10,7 +10,7 @@ import { NULL_RECORDER } from '../../src/core/recorder.js';
 import { Tally } from '../../src/core/tally.js';
 import type { LocationUpdate, Vehicle, VehicleId, VehicleLocation } from '../../src/fleet/domain.js';
 import { createFleet, type Fleet } from '../../src/fleet/fleet.js';
-import type { ReportedLocation, RoutesApi, SavedLocation } from '../../src/fleet/ports.js';
+import type { GeocodingApi, ReportedLocation, RoutesApi, SavedLocation } from '../../src/fleet/ports.js';
 import { AdaptiveEviction } from '../../src/memory/adaptive-eviction.js';
 import { MemoryTier } from '../../src/memory/memory-tier.js';
 import { Bulkhead } from '../../src/policy/bulkhead.js';
@@ -83,11 +83,11 @@ export interface FleetInMemory {
 }
 
 /** The real engine over this process's memory, a database in memory, and a clock that only the test moves. */
-export function openFleet(routes?: RoutesApi): FleetInMemory {
+export function openFleet(routes?: RoutesApi, geocoding?: GeocodingApi): FleetInMemory {
   const clock = new VirtualClock();
   const cache = openCache(clock);
   const repository = new TestRepository(clock);
-  const fleet = createFleet({ cache, repository, clock, ...(routes && { routes }) });
+  const fleet = createFleet({ cache, repository, clock, ...(routes && { routes }), ...(geocoding && { geocoding }) });
   return { clock, cache, repository, fleet };
 }
 

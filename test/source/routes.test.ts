@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LoadCall } from '../../src/core/cache.js';
 import type { RoutesApi } from '../../src/fleet/ports.js';
 import { systemClock } from '../../src/node/system-clock.js';
-import { type FakeRoutesServer, startFakeRoutesServer } from '../../src/source/fake-routes-server.js';
+import { type FakeGoogleServer, startFakeGoogleServer } from '../../src/source/fake-google-server.js';
 import { RoutesClient } from '../../src/source/routes-client.js';
 import { COMPUTE_ROUTES_PATH, FIELD_MASK } from '../../src/source/routes-wire.js';
 
@@ -12,11 +12,11 @@ const MUMBAI = { lat: 19.076, lon: 72.8777 };
 const PUNE = { lat: 18.5204, lon: 73.8567 };
 const TRIP = { origin: MUMBAI, destination: PUNE };
 
-let server: FakeRoutesServer;
+let server: FakeGoogleServer;
 let client: RoutesClient;
 
 beforeEach(async () => {
-  server = await startFakeRoutesServer({ clock: systemClock, apiKey: KEY });
+  server = await startFakeGoogleServer({ clock: systemClock, apiKey: KEY });
   client = makeClient();
 });
 

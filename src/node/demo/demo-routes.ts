@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { startFakeRoutesServer } from '../../source/fake-routes-server.js';
+import { startFakeGoogleServer } from '../../source/fake-google-server.js';
 import { systemClock } from '../system-clock.js';
 
 /** Where the demo asks for travel times. */
@@ -15,7 +15,7 @@ const ANSWER_MS = 60;
 /** A stand-in for the routes API on this machine: a demo asks nobody else anything. */
 export async function startDemoRoutes(): Promise<DemoRoutes> {
   const apiKey = randomBytes(12).toString('hex');
-  const server = await startFakeRoutesServer({ clock: systemClock, apiKey });
+  const server = await startFakeGoogleServer({ clock: systemClock, apiKey });
   server.behave({ delayMs: ANSWER_MS });
   return { url: server.url, apiKey, close: () => server.close() };
 }

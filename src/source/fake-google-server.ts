@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../core/clock.js';
-import type { ComputeRoutesRequest, ComputeRoutesResponse, ErrorResponse, LatLng } from './routes-wire.js';
-import { COMPUTE_ROUTES_PATH } from './routes-wire.js';
+import { GEOCODE_LOCATION_PATH, type GeocodeLocationResponse } from './geocoding-wire.js';
+import type { ErrorResponse, LatLng } from './google-wire.js';
+import { COMPUTE_ROUTES_PATH, type ComputeRoutesRequest, type ComputeRoutesResponse } from './routes-wire.js';
 
 /** Roads are longer than the straight line, by about this much in India's cities. */
 const DETOUR = 1.3;
@@ -12,6 +13,10 @@ const SPEED_METERS_PER_S = 10;
 /** Beyond this there is sea in between. */
 const ROUTE_METERS_MAX = 5_000_000;
 const EARTH_RADIUS_METERS = 6_371_008.8;
+/** Nobody lives farther north or south. */
+const INHABITED_LAT_MAX = 80;
+/** A plot is a hundredth of a hundredth of a degree wide, some ten metres. */
+const PLOTS_PER_DEGREE = 10_000;
 const REQUEST_BYTES_MAX = 65_536;
 
 /** What goes wrong with one request. `reset`: the connection breaks without an answer. */
@@ -26,8 +31,8 @@ export interface FakeBehaviour {
   readonly quota?: number;
 }
 
-export interface FakeRoutesServer {
-  /** For `RoutesClient`, such as `http://127.0.0.1:40123`. */
+export interface FakeGoogleServer {
+  /** For `RoutesClient` and `GeocodingClient`, such as `http://127.0.0.1:40123`. */
   readonly url: string;
   /** Requests that came in so far, answered or not. */
   readonly requests: number;
@@ -37,14 +42,14 @@ export interface FakeRoutesServer {
 }
 
 /**
- * Stands in for Google's Routes API, on this machine only: the same path, headers, checks, answers and errors, and the
- * same answer to the same question, whatever the hour: the great circle times 1.3 at 36 km/h. Beyond 5,000 km there is
- * no route.
+ * Stands in for Google's Routes and Geocoding APIs, on this machine only: the same paths, headers, checks, answers and
+ * errors, and the same answer to the same question, whatever the hour. A route is the great circle times 1.3 at 36 km/h;
+ * beyond 5,000 km there is none. A place is a plot ten metres wide; beyond 80 degrees north and south there is none.
  */
-export async function startFakeRoutesServer(options: {
+export async function startFakeGoogleServer(options: {
   readonly clock: Clock;
   readonly apiKey: string;
-}): Promise<FakeRoutesServer> {
+}): Promise<FakeGoogleServer> {
   let behaviour: FakeBehaviour = {};
   let failures: FakeFailure[] = [];
   let quota = Number.POSITIVE_INFINITY;
@@ -68,7 +73,7 @@ export async function startFakeRoutesServer(options: {
       send(response, OVER_QUOTA);
     } else {
       quota -= 1;
-      send(response, computeRoutes(checked));
+      send(response, 'at' in checked ? geocode(checked) : computeRoutes(checked));
     }
   };
   const server = createServer((request, response) => {
@@ -104,8 +109,7 @@ const FAILURES: Readonly<Record<Exclude<FakeFailure, 'reset'>, ErrorResponse>> =
 const OVER_QUOTA = failed(
   429,
   'RESOURCE_EXHAUSTED',
-  "Quota exceeded for quota metric 'ComputeRoutes requests' and limit 'ComputeRoutes requests per minute' of service " +
-    "'routes.googleapis.com'.",
+  "Quota exceeded for quota metric 'Requests' and limit 'Requests per minute' of the service.",
   'RATE_LIMIT_EXCEEDED',
 );
 
@@ -121,11 +125,19 @@ interface Question {
   readonly fields: readonly string[];
 }
 
-const FIELDS: ReadonlySet<string> = new Set(['*', 'routes', 'routes.distanceMeters', 'routes.duration']);
+interface PlaceQuestion {
+  readonly at: LatLng;
+  readonly fields: readonly string[];
+}
+
+const FIELDS = new Set(['*', 'routes', 'routes.distanceMeters', 'routes.duration']);
+const PLACE_FIELDS = new Set(['*', 'results', 'results.placeId', 'results.formattedAddress']);
 
 /** What is wrong with a request, in the words and in the order of the real one. */
-function check(request: IncomingMessage, body: string, apiKey: string): Question | ErrorResponse {
-  if (request.method !== 'POST' || request.url !== COMPUTE_ROUTES_PATH) {
+function check(request: IncomingMessage, body: string, apiKey: string): Question | PlaceQuestion | ErrorResponse {
+  const { method, url = '' } = request;
+  const isPlace = method === 'GET' && url.startsWith(GEOCODE_LOCATION_PATH);
+  if (!isPlace && (method !== 'POST' || url !== COMPUTE_ROUTES_PATH)) {
     return failed(404, 'NOT_FOUND', 'Requested entity was not found.');
   }
   const key = request.headers['x-goog-api-key'];
@@ -134,12 +146,19 @@ function check(request: IncomingMessage, body: string, apiKey: string): Question
     const message = 'API key not valid. Please pass a valid API key.';
     return failed(400, 'INVALID_ARGUMENT', message, 'API_KEY_INVALID');
   }
-  const fields = String(request.headers['x-goog-fieldmask'] ?? '').split(',');
-  const unknown = fields.find((field) => !FIELDS.has(field));
+  const mask = request.headers['x-goog-fieldmask'];
+  const known = isPlace ? PLACE_FIELDS : FIELDS;
+  // Geocoding gives everything to whoever names nothing; routes are refused.
+  const fields = String(mask ?? (isPlace ? '*' : '')).split(',');
+  const unknown = fields.find((field) => !known.has(field));
   if (unknown === '') return failed(400, 'INVALID_ARGUMENT', 'FieldMask is a required parameter.');
   if (unknown !== undefined) {
     const message = `Error expanding 'fields' parameter. Cannot find matching fields for path '${unknown}'.`;
     return failed(400, 'INVALID_ARGUMENT', message);
+  }
+  if (isPlace) {
+    const at = pointOf(url.slice(GEOCODE_LOCATION_PATH.length));
+    return at === undefined ? failed(400, 'INVALID_ARGUMENT', 'Invalid location query.') : { at, fields };
   }
   const { origin, destination } = pointsOf(body);
   if (origin === undefined || destination === undefined) {
@@ -172,6 +191,30 @@ function computeRoutes({ origin, destination, fields }: Question): ComputeRoutes
   };
 }
 
+function pointOf(text: string): LatLng | undefined {
+  const [, lat = '', lon = ''] = /^(-?\d{1,2}(?:\.\d+)?),(-?\d{1,3}(?:\.\d+)?)$/.exec(decodeURIComponent(text)) ?? [];
+  const [latitude, longitude] = [Number(lat), Number(lon)];
+  return lat === '' || Math.abs(latitude) > 90 || Math.abs(longitude) > 180 ? undefined : { latitude, longitude };
+}
+
+function geocode({ at: { latitude, longitude }, fields }: PlaceQuestion): GeocodeLocationResponse {
+  if (Math.abs(latitude) > INHABITED_LAT_MAX) return {};
+  const isAsked = (field: string) => fields.some((path) => path === field || path === 'results' || path === '*');
+  const [row, column] = [latitude, longitude].map((degrees) => Math.floor(degrees * PLOTS_PER_DEGREE)) as [
+    number,
+    number,
+  ];
+  const placeId = `ChIJ${Buffer.from(`${row} ${column}`).toString('base64url')}`;
+  return {
+    results: [
+      {
+        ...(isAsked('results.placeId') && { placeId }),
+        ...(isAsked('results.formattedAddress') && { formattedAddress: `Plot ${row}/${column}, India` }),
+      },
+    ],
+  };
+}
+
 /** By the haversine formula. */
 function greatCircleMeters(from: LatLng, to: LatLng): number {
   const radians = Math.PI / 180;
@@ -194,7 +237,7 @@ async function readBody(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function send(response: ServerResponse, body: ComputeRoutesResponse | ErrorResponse): void {
+function send(response: ServerResponse, body: ComputeRoutesResponse | GeocodeLocationResponse | ErrorResponse): void {
   response.writeHead('error' in body ? body.error.code : 200, { 'content-type': 'application/json; charset=UTF-8' });
   response.end(JSON.stringify(body, undefined, 2));
 }
