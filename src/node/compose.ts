@@ -27,7 +27,7 @@ import type { MetricsSnapshot } from '../metrics/snapshot.js';
 import { type Discovery, dnsDiscovery, type NodeRegistry, registryDiscovery } from '../peer/discovery.js';
 import { createPeers, type Peers } from '../peer/peers.js';
 import { Bulkhead } from '../policy/bulkhead.js';
-import { guardTier, sliceTier } from '../policy/guard.js';
+import { sliceTier } from '../policy/guard.js';
 import { HedgeSet } from '../policy/hedge-set.js';
 import { HotKeys } from '../policy/hot-keys.js';
 import { createRedis, type Redis } from '../redis/redis.js';
@@ -296,5 +296,5 @@ async function openPeers(
     ...peers.members().map(({ address, status }) => ({ address, ok: status === 'up' })),
   ]);
   const slices = { readMs: config.timeout, writeMs: config.timeout };
-  return { ...peers, guarded: guardTier(peers.tier, slices, clock) };
+  return { ...peers, guarded: sliceTier(peers.tier, slices, clock) };
 }

@@ -98,13 +98,15 @@ describe('adaptive batching', () => {
     expect(kinds.slice(256)).toEqual(new Array(344).fill('failed'));
   });
 
-  it('asks again for what a reply had no room for', async () => {
-    const read = batcher.read(['a', 'b', 'c'], call());
+  it('asks again for what a reply had no room for, and tells meanwhile what it had', async () => {
+    const told: string[] = [];
+    const read = batcher.read(['a', 'b', 'c'], call(), (at, { kind }) => told.push(`${at} ${kind}`));
     await clock.advanceSettled(0);
     const answers: WireRead[] = ['miss', 'later', 'later'];
     sent[0]?.reply(encodeReply({ reads: answers, writes: [], leases: [] }));
     await clock.advanceSettled(0);
     expect(sent[1]?.reads).toEqual(['b', 'c']);
+    expect(told).toEqual(['0 miss']);
     misses(sent[1]);
     expect(await kindsOf(read)).toEqual(['miss', 'miss', 'miss']);
   });

@@ -8,7 +8,7 @@ import { parseHot } from './hot-reads.js';
 import type { LeaseQuestion } from './lease-wire.js';
 import { BATCH_BYTES_MAX, BATCH_KEYS_MAX } from './limits.js';
 import { Ticket } from './ticket.js';
-import type { LeaseOutcome, PeerRead } from './transport.js';
+import type { LeaseOutcome, PeerRead, TakeRead } from './transport.js';
 import { type DoubtedRead, decodeReply, encodeRequest, type WireRead, type WireWrite } from './wire.js';
 
 /**
@@ -30,23 +30,35 @@ export interface Sent {
 /** Sends a request and resolves with the reply. Rejects with a CacheError; `overloaded` is no failure. */
 export type Send = (body: Uint8Array) => Promise<Sent>;
 
-type Item =
-  | { readonly kind: 'read'; readonly key: string; readonly ticket: Ticket<PeerRead>; readonly index: number }
-  | {
-      readonly kind: 'write';
-      readonly write: WireWrite;
-      readonly ticket: Ticket<WriteOutcome>;
-      readonly index: number;
-    }
-  | {
-      readonly kind: 'lease';
-      readonly question: LeaseQuestion;
-      readonly ticket: Ticket<LeaseOutcome>;
-      readonly index: number;
-    };
-type ReadItem = Extract<Item, { kind: 'read' }>;
-type WriteItem = Extract<Item, { kind: 'write' }>;
-type LeaseItem = Extract<Item, { kind: 'lease' }>;
+interface ReadItem {
+  readonly kind: 'read';
+  readonly key: string;
+  readonly ticket: Ticket<PeerRead>;
+  readonly index: number;
+}
+
+interface WriteItem {
+  readonly kind: 'write';
+  readonly write: WireWrite;
+  readonly ticket: Ticket<WriteOutcome>;
+  readonly index: number;
+}
+
+interface LeaseItem {
+  readonly kind: 'lease';
+  readonly question: LeaseQuestion;
+  readonly ticket: Ticket<LeaseOutcome>;
+  readonly index: number;
+}
+
+type Item = ReadItem | WriteItem | LeaseItem;
+
+/** What leaves together, each kind in the order in which it came. */
+interface Batch {
+  readonly reads: ReadItem[];
+  readonly writes: WriteItem[];
+  readonly leases: LeaseItem[];
+}
 
 /**
  * Adaptive batching for one peer: at most two requests are in flight; what comes meanwhile waits, and leaves together
@@ -75,35 +87,44 @@ export class Batcher {
     this.#check = check;
   }
 
-  /** Answers in the order of the keys, within the call. Never rejects. */
-  read(keys: readonly string[], call: Call): Promise<readonly PeerRead[]> {
-    const ticket = new Ticket<PeerRead>(keys.length);
-    keys.forEach((key, index) => {
-      this.#enqueue({ kind: 'read', key, ticket, index }, call);
-    });
+  /** Answers in the order of the keys, within the call; `take` is told of each as it comes. Never rejects. */
+  read(keys: readonly string[], call: Call, take?: TakeRead): Promise<readonly PeerRead[]> {
+    const ticket = new Ticket<PeerRead>(keys.length, take);
+    if (!this.#isOver(call)) {
+      for (let index = 0; index < keys.length; index++) {
+        this.#enqueue({ kind: 'read', key: keys[index] as string, ticket, index });
+      }
+    }
     return ticket.answers(this.#clock, call, this.#name);
   }
 
   /** Answers in the order of the writes, within the call. Never rejects. */
   write(writes: readonly WireWrite[], call: Call): Promise<readonly WriteOutcome[]> {
     const ticket = new Ticket<WriteOutcome>(writes.length);
-    writes.forEach((write, index) => {
-      this.#enqueue({ kind: 'write', write, ticket, index }, call);
-    });
+    if (!this.#isOver(call)) {
+      writes.forEach((write, index) => {
+        this.#enqueue({ kind: 'write', write, ticket, index });
+      });
+    }
     return ticket.answers(this.#clock, call, this.#name);
   }
 
   /** Answers in the order of the questions, within the call. Never rejects. */
   lease(questions: readonly LeaseQuestion[], call: Call): Promise<readonly LeaseOutcome[]> {
     const ticket = new Ticket<LeaseOutcome>(questions.length);
-    questions.forEach((question, index) => {
-      this.#enqueue({ kind: 'lease', question, ticket, index }, call);
-    });
+    if (!this.#isOver(call)) {
+      questions.forEach((question, index) => {
+        this.#enqueue({ kind: 'lease', question, ticket, index });
+      });
+    }
     return ticket.answers(this.#clock, call, this.#name);
   }
 
-  #enqueue(item: Item, call: Call): void {
-    if (call.signal?.aborted === true || remainingMs(this.#clock, call) <= 0) return;
+  #isOver(call: Call): boolean {
+    return call.signal?.aborted === true || remainingMs(this.#clock, call) <= 0;
+  }
+
+  #enqueue(item: Item): void {
     if (this.#queue.length - this.#taken >= QUEUE_KEYS_MAX || this.#queuedBytes >= QUEUE_BYTES_MAX) {
       skip(item, 'overloaded');
       return;
@@ -121,23 +142,25 @@ export class Batcher {
 
   #pump(): void {
     while (this.#inFlight < IN_FLIGHT_MAX) {
-      const items = this.#take();
-      if (items.length === 0) return;
+      const batch = this.#take();
+      if (batch === undefined) return;
       this.#inFlight += 1;
-      void this.#exchange(items);
+      void this.#exchange(batch);
     }
   }
 
-  /** The next items that somebody still waits for, as many as fit into one request. */
-  #take(): Item[] {
-    const items: Item[] = [];
+  /** The next items that somebody still waits for, as many as fit into one request; undefined when there are none. */
+  #take(): Batch | undefined {
+    const batch: Batch = { reads: [], writes: [], leases: [] };
+    let count = 0;
     let bytes = 0;
-    while (this.#taken < this.#queue.length && items.length < BATCH_KEYS_MAX) {
+    while (this.#taken < this.#queue.length && count < BATCH_KEYS_MAX) {
       const item = this.#queue[this.#taken] as Item;
       const itemBytes = bytesOf(item);
       if (!item.ticket.abandoned) {
-        if (items.length > 0 && bytes + itemBytes > BATCH_BYTES_MAX) break;
-        items.push(item);
+        if (count > 0 && bytes + itemBytes > BATCH_BYTES_MAX) break;
+        put(batch, item);
+        count += 1;
         bytes += itemBytes;
       }
       this.#queuedBytes -= itemBytes;
@@ -147,13 +170,11 @@ export class Batcher {
       this.#queue = this.#queue.slice(this.#taken);
       this.#taken = 0;
     }
-    return items;
+    return count === 0 ? undefined : batch;
   }
 
-  async #exchange(items: readonly Item[]): Promise<void> {
-    const reads = items.filter(isRead);
-    const writes = items.filter(isWrite);
-    const leases = items.filter(isLease);
+  async #exchange(batch: Batch): Promise<void> {
+    const { reads, writes, leases } = batch;
     try {
       const request = encodeRequest({
         reads: reads.map(({ key }) => key),
@@ -170,12 +191,7 @@ export class Batcher {
       });
       this.#settleReads(reads, reply.reads, parseHot(hot));
     } catch (thrown) {
-      const error = toError(thrown);
-      const overloaded = error instanceof CacheError && error.code === 'overloaded';
-      for (const item of items) {
-        if (overloaded) skip(item, 'overloaded');
-        else item.ticket.settle(item.index, { kind: 'failed', error });
-      }
+      fail(batch, toError(thrown));
     }
     this.#inFlight -= 1;
     this.#pump();
@@ -183,12 +199,13 @@ export class Batcher {
 
   #settleReads(items: readonly ReadItem[], answers: readonly WireRead[], hot: ReadonlySet<number>): void {
     const later: ReadItem[] = [];
-    answers.forEach((answer, i) => {
+    for (let i = 0; i < items.length; i++) {
       const item = items[i] as ReadItem;
+      const answer = answers[i] as WireRead;
       if (answer === 'miss') item.ticket.settle(item.index, MISS);
       else if (answer === 'later') later.push(item);
       else item.ticket.settle(item.index, this.#toOutcome(answer, hot.has(i)));
-    });
+    }
     if (later.length === 0) return;
     if (later.length === answers.length) {
       const error = new CacheError('level-failed', `${this.#name} put off every key that it was asked for`);
@@ -218,16 +235,19 @@ export class Batcher {
   }
 }
 
-function isRead(item: Item): item is ReadItem {
-  return item.kind === 'read';
+function put(batch: Batch, item: Item): void {
+  if (item.kind === 'read') batch.reads.push(item);
+  else if (item.kind === 'write') batch.writes.push(item);
+  else batch.leases.push(item);
 }
 
-function isWrite(item: Item): item is WriteItem {
-  return item.kind === 'write';
-}
-
-function isLease(item: Item): item is LeaseItem {
-  return item.kind === 'lease';
+/** The same for all that was asked; who has too much to do has not failed. */
+function fail({ reads, writes, leases }: Batch, error: Error): void {
+  const isOverloaded = error instanceof CacheError && error.code === 'overloaded';
+  for (const item of [...reads, ...writes, ...leases]) {
+    if (isOverloaded) skip(item, 'overloaded');
+    else item.ticket.settle(item.index, { kind: 'failed', error });
+  }
 }
 
 /** Keys are bounded by their number; what counts is the entries. */

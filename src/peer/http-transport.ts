@@ -17,7 +17,7 @@ import type { LeaseQuestion } from './lease-wire.js';
 import { EPOCH_HEADER, HOPS_HEADER, REPLY_BYTES_MAX, REQUEST_MAX_MS } from './limits.js';
 import { hostHeaderOf } from './request-signature.js';
 import { RequestSigner, type UnsignedRequest } from './request-signer.js';
-import type { FloorList, Gossiped, LeaseOutcome, PeerRead, PeerTransport } from './transport.js';
+import type { FloorList, Gossiped, LeaseOutcome, PeerRead, PeerTransport, TakeRead } from './transport.js';
 import type { WireWrite } from './wire.js';
 
 export interface HttpTransportOptions {
@@ -59,9 +59,9 @@ export class HttpPeerTransport implements PeerTransport {
     this.#signer = new RequestSigner(options.secret, options.clock, options.chance);
   }
 
-  read(address: string, keys: readonly string[], call: Call): Promise<readonly PeerRead[]> {
+  read(address: string, keys: readonly string[], call: Call, take?: TakeRead): Promise<readonly PeerRead[]> {
     if (this.#closed) return Promise.resolve(keys.map(() => ({ kind: 'failed', error: closedError() })));
-    return this.#peer(address).batcher.read(keys, call);
+    return this.#peer(address).batcher.read(keys, call, take);
   }
 
   write(address: string, writes: readonly WireWrite[], call: Call): Promise<readonly WriteOutcome[]> {

@@ -1,7 +1,8 @@
 import type { Call } from '../core/call.js';
 import type { Cancel, Clock } from '../core/clock.js';
+import type { KeyRead, Open } from './key-read.js';
 import type { Member } from './member.js';
-import type { PeerRead } from './transport.js';
+import type { PeerRead, TakeRead } from './transport.js';
 
 /** Says when a second owner is asked for what a first one has not answered. */
 export interface PeerHedge {
@@ -17,51 +18,11 @@ export interface PeerHedge {
   forget(address: string): void;
 }
 
-/** Collects what is said of one key. */
-export interface Answer {
-  take(read: PeerRead): void;
-  /** Somebody has it who is sure of it. */
-  readonly isFound: boolean;
-}
-
-/** One key and whom it may be asked of. */
-export interface Question {
-  readonly key: string;
-  readonly answer: Answer;
-  /** In the order in which they are to be asked; at least one. */
-  readonly others: readonly Member[];
-  /** All of them are needed: what is here is doubted, or the members are changing. */
-  readonly atOnce: boolean;
-}
-
 export interface OwnerReadsParts {
   readonly clock: Clock;
   readonly hedge: PeerHedge;
-  /** Never rejects; an answer for each key. */
-  readonly ask: (member: Member, keys: readonly string[], call: Call) => Promise<readonly PeerRead[]>;
-}
-
-/** How far the asking for one key has come. */
-interface Asking {
-  readonly question: Question;
-  /** How many of the others were asked. */
-  asked: number;
-  /** How many of those have not answered; -1 when nobody waits for it any more. */
-  open: number;
-  readonly shares: Share[];
-}
-
-/** What one member is asked together. */
-interface Share {
-  readonly member: Member;
-  readonly askings: readonly Asking[];
-  readonly sentAtMs: number;
-  /** When the first of these keys was asked of anybody, when this is the second asking; else undefined. */
-  readonly hedgedAtMs: number | undefined;
-  readonly abort: AbortController | undefined;
-  cancelHedge: Cancel;
-  /** Keys that somebody waits for; none once it has answered. */
-  waiting: number;
+  /** Never rejects; an answer for each key, those that come early told before. */
+  readonly ask: (member: Member, keys: readonly string[], call: Call, take: TakeRead) => Promise<readonly PeerRead[]>;
 }
 
 const NOTHING: Cancel = () => {};
@@ -75,113 +36,88 @@ const NOTHING: Cancel = () => {};
  *
  * That is no less coherent than asking all at once: an answer of a single owner that is sure has always been enough, for what
  * is written is acknowledged by all of them; and a miss is one only if all have answered.
+ *
+ * Keys are asked for together and answered one by one: each ends as soon as it is found, or all who hold it have
+ * answered.
  */
 export class OwnerReads {
   readonly #parts: OwnerReadsParts;
   readonly #call: Call;
-  readonly #askings: readonly Asking[];
-  #open: number;
-  #resolve: () => void = () => {};
+  /** What the answers that are just coming in did not settle. */
+  #unsettled: KeyRead[] = [];
 
-  constructor(parts: OwnerReadsParts, questions: readonly Question[], call: Call) {
+  constructor(parts: OwnerReadsParts, call: Call) {
     this.#parts = parts;
     this.#call = call;
-    this.#askings = questions.map((question) => ({ question, asked: 0, open: 0, shares: [] }));
-    this.#open = questions.length;
   }
 
-  /** Resolves when every key is found, or all who hold it have answered. Never rejects. */
-  run(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#resolve = resolve;
-      this.#askNext(this.#askings, undefined);
-    });
+  /** @param reads each with others to ask */
+  ask(reads: readonly KeyRead[]): void {
+    this.#askNext(reads, undefined);
   }
 
   /** Asks the next member for each key; all that are left, where they are needed. */
-  #askNext(askings: readonly Asking[], hedgedAtMs: number | undefined): void {
-    const byMember = new Map<Member, Asking[]>();
-    for (const asking of askings) {
-      const { others, atOnce } = asking.question;
-      const isFirst = asking.asked === 0;
-      const end = (isFirst && !atOnce) || hedgedAtMs !== undefined ? asking.asked + 1 : others.length;
-      for (const member of others.slice(asking.asked, end)) {
+  #askNext(reads: readonly KeyRead[], hedgedAtMs: number | undefined): void {
+    const byMember = new Map<Member, KeyRead[]>();
+    for (const one of reads) {
+      if (one.isOver) continue;
+      const { others, atOnce } = one;
+      const isFirst = one.asked === 0;
+      const end = (isFirst && !atOnce) || hedgedAtMs !== undefined ? one.asked + 1 : others.length;
+      for (; one.asked < end; one.asked++) {
+        const member = others[one.asked] as Member;
         const together = byMember.get(member);
-        if (together === undefined) byMember.set(member, [asking]);
-        else together.push(asking);
-        asking.open += 1;
+        if (together === undefined) byMember.set(member, [one]);
+        else together.push(one);
       }
-      asking.asked = end;
     }
     for (const [member, together] of byMember) this.#send(member, together, hedgedAtMs);
   }
 
-  #send(member: Member, askings: readonly Asking[], hedgedAtMs: number | undefined): void {
+  #send(member: Member, reads: KeyRead[], hedgedAtMs: number | undefined): void {
     const { clock, hedge, ask } = this.#parts;
-    const sentAtMs = clock.monotonicMs();
-    const hasOthers = askings.some((asking) => asking.asked < asking.question.others.length);
+    const hasOthers = reads.some(({ asked, others }) => asked < others.length);
     // Who is the only one to be asked is never given up.
     const abort = hasOthers || hedgedAtMs !== undefined ? new AbortController() : undefined;
-    const share: Share = {
-      member,
-      askings,
-      sentAtMs,
-      hedgedAtMs,
-      abort,
-      cancelHedge: NOTHING,
-      waiting: askings.length,
-    };
+    const share = new Share(this.#parts, member, reads, hedgedAtMs, abort);
     if (hasOthers) {
-      const delayMs = hedge.delayMs(member.address, askings.length);
-      share.cancelHedge = clock.schedule(delayMs, () => this.#hedge(share));
+      share.cancelHedge = clock.schedule(hedge.delayMs(member.address, reads.length), () => this.#hedge(share));
     }
-    for (const { shares } of askings) shares.push(share);
-    const keys = askings.map(({ question }) => question.key);
-    void ask(member, keys, withSignal(this.#call, abort)).then((reads) => this.#take(share, reads));
-  }
-
-  #take(share: Share, reads: readonly PeerRead[]): void {
-    const { hedge, clock } = this.#parts;
-    if (share.abort?.signal.aborted === true) return;
-    share.cancelHedge();
-    share.waiting = 0;
-    const nowMs = clock.monotonicMs();
-    if (reads.some(isAnswer)) hedge.note(share.member.address, nowMs - share.sentAtMs);
-    const unsettled: Asking[] = [];
-    let won = false;
-    share.askings.forEach((asking, i) => {
-      const { answer, others } = asking.question;
-      if (isDone(asking)) return;
-      asking.open -= 1;
-      answer.take(reads[i] as PeerRead);
-      if (answer.isFound) {
-        won ||= share.hedgedAtMs !== undefined;
-        this.#done(asking);
-      } else if (asking.asked < others.length) unsettled.push(asking);
-      else if (asking.open === 0) this.#done(asking);
+    const keys: string[] = [];
+    for (const one of reads) {
+      one.open.push(share);
+      keys.push(one.key);
+    }
+    const take: TakeRead = (at, read) => this.#take(share, at, read);
+    void ask(member, keys, withSignal(this.#call, abort), take).then((answers) => {
+      for (let at = 0; at < answers.length; at++) this.#take(share, at, answers[at] as PeerRead);
+      share.end();
     });
-    if (won && share.hedgedAtMs !== undefined) hedge.won(nowMs - share.hedgedAtMs);
-    this.#askNext(unsettled, undefined);
-    if (this.#open === 0) this.#resolve();
   }
 
-  /** Nobody waits for this key any more; whoever is asked for nothing else is given up. */
-  #done(asking: Asking): void {
-    const { hedge, clock } = this.#parts;
-    asking.open = -1;
-    this.#open -= 1;
-    for (const share of asking.shares) {
-      if (share.waiting === 0) continue;
-      share.waiting -= 1;
-      if (share.waiting > 0 || share.abort === undefined) continue;
-      share.cancelHedge();
-      hedge.note(share.member.address, clock.monotonicMs() - share.sentAtMs);
-      share.abort.abort();
-    }
+  #take(share: Share, at: number, read: PeerRead): void {
+    const one = share.answered(at, isAnswer(read));
+    if (one === undefined || one.isOver) return;
+    one.answer.take(read);
+    if (one.answer.isFound) {
+      share.won();
+      one.end();
+    } else if (one.asked < one.others.length) this.#askAgain(one);
+    else if (one.open.length === 0) one.end();
+  }
+
+  /** When all that has come with it is taken: what is not settled is asked for together again. */
+  #askAgain(one: KeyRead): void {
+    if (this.#unsettled.push(one) > 1) return;
+    queueMicrotask(() => {
+      const unsettled = this.#unsettled;
+      this.#unsettled = [];
+      this.#askNext(unsettled, undefined);
+    });
   }
 
   #hedge(share: Share): void {
-    const late = share.askings.filter((asking) => !isDone(asking) && asking.asked < asking.question.others.length);
+    const late = share.unanswered.filter(({ isOver, asked, others }) => !isOver && asked < others.length);
     if (late.length === 0) return;
     const { hedge, clock } = this.#parts;
     const granted = hedge.grant(late.length, clock.monotonicMs() - share.sentAtMs);
@@ -189,8 +125,90 @@ export class OwnerReads {
   }
 }
 
-function isDone({ open }: Asking): boolean {
-  return open < 0;
+/** What one member is asked together. */
+class Share implements Open {
+  readonly sentAtMs: number;
+  cancelHedge: Cancel = NOTHING;
+  readonly #parts: OwnerReadsParts;
+  readonly #member: Member;
+  /** Undefined once it is answered. */
+  readonly #reads: (KeyRead | undefined)[];
+  /** When the first of these keys was asked of anybody, when this is the second asking; else undefined. */
+  readonly #hedgedAtMs: number | undefined;
+  readonly #abort: AbortController | undefined;
+  #unanswered: number;
+  /** Of those, how many somebody waits for. */
+  #waiting: number;
+  #hasAnswered = false;
+  #hasWon = false;
+
+  constructor(
+    parts: OwnerReadsParts,
+    member: Member,
+    reads: KeyRead[],
+    hedgedAtMs: number | undefined,
+    abort: AbortController | undefined,
+  ) {
+    this.sentAtMs = parts.clock.monotonicMs();
+    this.#parts = parts;
+    this.#member = member;
+    this.#reads = reads;
+    this.#hedgedAtMs = hedgedAtMs;
+    this.#abort = abort;
+    this.#unanswered = reads.length;
+    this.#waiting = reads.length;
+  }
+
+  get unanswered(): readonly KeyRead[] {
+    return this.#reads.filter((one) => one !== undefined);
+  }
+
+  /** @returns the key at that place; undefined when that was answered before, or the member was given up */
+  answered(at: number, isAnswer: boolean): KeyRead | undefined {
+    const one = this.#reads[at];
+    if (one === undefined || this.#abort?.signal.aborted === true) return undefined;
+    this.#reads[at] = undefined;
+    this.#unanswered -= 1;
+    this.#hasAnswered ||= isAnswer;
+    if (one.isOver) return undefined;
+    remove(one.open, this);
+    this.drop();
+    return one;
+  }
+
+  /** Nobody waits for one of its keys any more. Whoever is asked for nothing else is given up. */
+  drop(): void {
+    this.#waiting -= 1;
+    if (this.#waiting > 0 || this.#unanswered === 0 || this.#abort === undefined) return;
+    this.cancelHedge();
+    this.#note();
+    this.#abort.abort();
+  }
+
+  /** One of its keys is found, and by it. */
+  won(): void {
+    if (this.#hedgedAtMs === undefined || this.#hasWon) return;
+    this.#hasWon = true;
+    const { clock, hedge } = this.#parts;
+    hedge.won(clock.monotonicMs() - this.#hedgedAtMs);
+  }
+
+  /** All is answered, unless it was given up. */
+  end(): void {
+    if (this.#abort?.signal.aborted === true) return;
+    this.cancelHedge();
+    if (this.#hasAnswered) this.#note();
+  }
+
+  #note(): void {
+    const { clock, hedge } = this.#parts;
+    hedge.note(this.#member.address, clock.monotonicMs() - this.sentAtMs);
+  }
+}
+
+function remove(open: Open[], share: Open): void {
+  if (open.length === 1) open.pop();
+  else open.splice(open.indexOf(share), 1);
 }
 
 /** Who could not be asked at all says nothing about how long answers take. */

@@ -40,6 +40,11 @@ export class Ownership {
     return this.#holders[bucket] ?? [];
   }
 
+  /** Whether some hold a bucket who do not own it. */
+  isChanging(bucket: number): boolean {
+    return !this.#isSettled && this.holdersOf(bucket).length > this.ownersOf(bucket).length;
+  }
+
   /**
    * Places anew.
    * @param members who own from now on

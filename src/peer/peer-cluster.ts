@@ -72,17 +72,13 @@ export class PeerCluster {
     return this.#ownership.ownersOf(bucketOf(key));
   }
 
-  /** The owners of a key, and as long as a change has not settled those who held it before. */
-  holdersOf(key: string): readonly Member[] {
-    return this.#ownership.holdersOf(bucketOf(key));
-  }
-
-  holdersOfBucket(bucket: number): readonly Member[] {
+  /** The owners of a bucket, and as long as a change has not settled those who held it before. */
+  holdersOf(bucket: number): readonly Member[] {
     return this.#ownership.holdersOf(bucket);
   }
 
-  isDoubted(key: string): boolean {
-    return this.doubts.has(bucketOf(key));
+  isChanging(bucket: number): boolean {
+    return this.#ownership.isChanging(bucket);
   }
 
   /** Everybody who is up and stays has what it is to keep, as it says. */

@@ -88,6 +88,7 @@ function tier(): PeerTier {
       ownersOf: () => owners,
       holdersOf: () => [...owners, ...previous],
       isSuspect: (id) => suspects.has(id),
+      isChanging: () => previous.length > 0,
       isDoubted: () => doubted,
       learned: async () => {
         owners = [...owners, ...learnedOf.filter((member) => !owners.includes(member))];

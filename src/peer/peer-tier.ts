@@ -3,15 +3,18 @@ import type { Clock } from '../core/clock.js';
 import { type Entry, mergeEntries, NO_PAYLOAD } from '../core/entry.js';
 import { decodeEntry, encodeEntry } from '../core/entry-format.js';
 import { CacheError, toError } from '../core/errors.js';
+import { bucketOf } from '../core/key.js';
 import { MISS, type Outcome, type SkipReason, STORED, type WriteOutcome } from '../core/outcome.js';
 import type { Tier, Write } from '../core/tier.js';
 import { newerVersion } from '../core/version.js';
 import type { HotReads } from './hot-reads.js';
+import { type Answer, KeyRead, type OutcomeTaker, Reading } from './key-read.js';
 import { ENTRY_BYTES_MAX } from './limits.js';
 import type { Member } from './member.js';
-import { OwnerReads, type PeerHedge, type Question } from './owner-reads.js';
+import type { PeerHedge } from './owner-reads.js';
 import type { PeerStore } from './peer-store.js';
-import type { PeerRead, PeerTransport } from './transport.js';
+import type { PeerRead, PeerTransport, TakeRead } from './transport.js';
+import { TurnReads } from './turn-reads.js';
 import type { WireWrite } from './wire.js';
 
 /**
@@ -31,10 +34,12 @@ export interface PeerGuard {
 export interface PeerHolders extends PeerOwners {
   /** Of the placement. */
   readonly epoch: string;
-  /** The owners, and as long as a change has not settled those who held the key before. */
-  holdersOf(key: string): readonly Member[];
-  /** Whether what this node has of a key is not to be believed alone. */
-  isDoubted(key: string): boolean;
+  /** The owners of a bucket, and as long as a change has not settled those who held it before. */
+  holdersOf(bucket: number): readonly Member[];
+  /** Some hold it who do not own it. */
+  isChanging(bucket: number): boolean;
+  /** Whether what this node has of a bucket is not to be believed alone. */
+  isDoubted(bucket: number): boolean;
   /** Resolves when this node knows what the answers of others said of another epoch, within the call. Never rejects. */
   learned(call: Call): Promise<void>;
 }
@@ -83,22 +88,23 @@ type Shares = Map<Member, number[]>;
 export class PeerTier implements Tier {
   readonly level = 'peer';
   readonly #parts: PeerTierParts;
+  readonly #turn: TurnReads;
   #closed = false;
 
   constructor(parts: PeerTierParts) {
     this.#parts = parts;
+    const { clock, hedge = NO_HEDGE } = parts;
+    this.#turn = new TurnReads({
+      clock,
+      hedge,
+      ask: (member, keys, call, take) => this.#readFrom(member, keys, call, take),
+    });
   }
 
-  async read(keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
-    const refused = this.#refusal(call);
-    if (refused !== undefined) return keys.map(() => refused);
-    const answers = keys.map(() => new ReadAnswer());
-    const questions: Question[] = [];
-    keys.forEach((key, place) => {
-      this.#readHere(key, answers[place] as ReadAnswer, questions);
+  read(keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
+    return new Promise((resolve) => {
+      this.#ask(keys, call, new Reading(keys.length, resolve));
     });
-    if (questions.length > 0) await this.#readThere(questions, call);
-    return answers.map((answer) => answer.outcome);
   }
 
   async write(writes: readonly Write[], call: Call): Promise<readonly WriteOutcome[]> {
@@ -132,7 +138,7 @@ export class PeerTier implements Tier {
     writes.forEach(({ key }, place) => {
       const { bytes, mode } = encoded[place] as EncodedWrite;
       const know = knowing[place] as Set<string>;
-      const all = owners.holdersOf(key).filter(({ id }) => !know.has(id));
+      const all = owners.holdersOf(bucketOf(key)).filter(({ id }) => !know.has(id));
       for (const { id } of all) know.add(id);
       const isOwner = all.includes(owners.self);
       if (isOwner) told[place]?.push(store.write(key, bytes, mode));
@@ -163,39 +169,51 @@ export class PeerTier implements Tier {
     return remainingMs(this.#parts.clock, call) <= 0 ? { kind: 'skipped', why: 'no-time' } : undefined;
   }
 
-  /** What the own store has of a key; if that is not enough, whom to ask for it is added to `questions`. */
-  #readHere(key: string, answer: ReadAnswer, questions: Question[]): void {
+  #ask(keys: readonly string[], call: Call, reader: OutcomeTaker): void {
+    const refused = this.#refusal(call);
+    for (let at = 0; at < keys.length; at++) {
+      if (refused !== undefined) {
+        reader.take(refused, at);
+        continue;
+      }
+      const answer = new ReadAnswer();
+      const one = new KeyRead(keys[at] as string, answer, reader, at);
+      this.#readHere(one, answer);
+      if (answer.isFound || one.others.length === 0) one.end();
+      else this.#turn.ask(one, call);
+    }
+  }
+
+  /** What the own store has of a key; if that is not enough, whom to ask for it. */
+  #readHere(one: KeyRead, answer: ReadAnswer): void {
     const { owners, store, hedge, hot } = this.#parts;
-    const all = owners.holdersOf(key);
+    const { key } = one;
+    const bucket = bucketOf(key);
+    const all = owners.holdersOf(bucket);
+    const isOwner = all.includes(owners.self);
     let isDoubted = false;
-    if (all.includes(owners.self)) {
+    if (isOwner) {
       const bytes = store.read(key);
-      isDoubted = owners.isDoubted(key);
+      isDoubted = owners.isDoubted(bucket);
       if (bytes === undefined) answer.take(MISS);
       else if (isDoubted) answer.take({ kind: 'doubted', entry: decodeEntry(bytes) });
       else answer.take({ kind: 'found', entry: decodeEntry(bytes), ...(hot?.note(key) === true && HOT) });
       if (answer.isFound) return;
     }
-    const others: Member[] = [];
-    for (const owner of all) {
-      if (owner === owners.self) continue;
-      if (owners.isSuspect(owner.id)) answer.isPartial = true;
-      else others.push(owner);
+    one.others = all;
+    // Mostly it is all of them: then nothing is made anew.
+    if (isOwner || all.some(({ id }) => owners.isSuspect(id))) {
+      one.others = all.filter((owner) => owner !== owners.self && !owners.isSuspect(owner.id));
+      answer.isPartial = one.others.length < all.length - (isOwner ? 1 : 0);
     }
     // New owners have little yet: with them, most keys would take two questions one after the other.
-    const isChanging = isDoubted || all.length > owners.ownersOf(key).length;
-    if (others.length > 0) questions.push({ key, answer, others, atOnce: hedge === undefined || isChanging });
+    const isChanging = isDoubted || owners.isChanging(bucket);
+    one.atOnce = hedge === undefined || isChanging;
   }
 
-  #readThere(questions: readonly Question[], call: Call): Promise<void> {
-    const { clock, hedge = NO_HEDGE } = this.#parts;
-    const ask = (member: Member, keys: readonly string[], sliced: Call) => this.#readFrom(member, keys, sliced);
-    return new OwnerReads({ clock, hedge, ask }, questions, call).run();
-  }
-
-  #readFrom({ address }: Member, keys: readonly string[], call: Call): Promise<readonly PeerRead[]> {
+  #readFrom({ address }: Member, keys: readonly string[], call: Call, take: TakeRead): Promise<readonly PeerRead[]> {
     const { transport } = this.#parts;
-    return this.#guarded(address, keys.length, call, () => transport.read(address, keys, call));
+    return this.#guarded(address, keys.length, call, () => transport.read(address, keys, call, take));
   }
 
   #writeTo(
@@ -262,7 +280,7 @@ const NOT_AWAITED: WriteOutcome = Object.freeze({ kind: 'skipped', why: 'not-rea
 const RANKS: Readonly<Record<Outcome['kind'], number>> = { found: 3, miss: 2, failed: 1, skipped: 0 };
 
 /** What those who hold a key have said of it so far. */
-class ReadAnswer {
+class ReadAnswer implements Answer {
   /** Somebody who holds it was not asked. */
   isPartial = false;
   #said: Outcome | undefined;

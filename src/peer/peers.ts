@@ -213,7 +213,7 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
     },
     transport,
     epoch: () => cluster.epoch,
-    holdersOf: (bucket) => cluster.holdersOfBucket(bucket),
+    holdersOf: (bucket) => cluster.holdersOf(bucket),
     isSuspect: (id) => cluster.isSuspect(id),
     onSure: () => void driver.handle({ kind: 'tick' }),
   });
@@ -223,9 +223,10 @@ export async function createPeers(options: PeersOptions): Promise<Peers> {
       return cluster.epoch;
     },
     ownersOf: (key) => cluster.ownersOf(key),
-    holdersOf: (key) => cluster.holdersOf(key),
+    holdersOf: (bucket) => cluster.holdersOf(bucket),
+    isChanging: (bucket) => cluster.isChanging(bucket),
     isSuspect: (id) => cluster.isSuspect(id),
-    isDoubted: (key) => cluster.isDoubted(key),
+    isDoubted: (bucket) => cluster.doubts.has(bucket),
     learned: (call) => driver.learned(call),
   };
   const { hedge, hot } = options;

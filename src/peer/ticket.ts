@@ -9,13 +9,16 @@ type Failed = { readonly kind: 'failed'; readonly error: Error };
 export class Ticket<O> {
   readonly #answers: (O | Failed | undefined)[];
   readonly #all: Promise<void>;
+  readonly #told: (at: number, answer: O | Failed) => void;
   #left: number;
   #finish: () => void = () => {};
   #abandoned = false;
 
-  constructor(count: number) {
+  /** @param told of each answer as it comes */
+  constructor(count: number, told: (at: number, answer: O | Failed) => void = () => {}) {
     this.#answers = new Array(count).fill(undefined);
     this.#left = count;
+    this.#told = told;
     this.#all = new Promise((resolve) => {
       this.#finish = resolve;
     });
@@ -28,10 +31,11 @@ export class Ticket<O> {
   }
 
   settle(index: number, answer: O | Failed): void {
-    if (this.#answers[index] !== undefined) return;
+    if (this.#abandoned || this.#answers[index] !== undefined) return;
     this.#answers[index] = answer;
     this.#left -= 1;
     if (this.#left === 0) this.#finish();
+    this.#told(index, answer);
   }
 
   /** All answers in order, no later than the call allows; what is missing by then failed for that. Never rejects. */

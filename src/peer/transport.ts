@@ -33,6 +33,9 @@ export interface FloorList {
 /** `doubted`: an entry that is not to be believed alone, for writes may have passed by who keeps it. */
 export type PeerRead = Outcome | { readonly kind: 'doubted'; readonly entry: Entry };
 
+/** Takes the answer to one of the keys that are read, by its place. */
+export type TakeRead = (at: number, read: PeerRead) => void;
+
 /** What became of a word about a lease: the other side's reply, or why there is none. */
 export type LeaseOutcome =
   | LeaseReply
@@ -44,7 +47,8 @@ export type LeaseOutcome =
  * Reads, writes and leases never reject, and answer each item in order; the rest rejects with a CacheError.
  */
 export interface PeerTransport {
-  read(address: string, keys: readonly string[], call: Call): Promise<readonly PeerRead[]>;
+  /** @param take told of each answer as it comes; the promise stands for the last of them */
+  read(address: string, keys: readonly string[], call: Call, take?: TakeRead): Promise<readonly PeerRead[]>;
   write(address: string, writes: readonly WireWrite[], call: Call): Promise<readonly WriteOutcome[]>;
   lease(address: string, questions: readonly LeaseQuestion[], call: Call): Promise<readonly LeaseOutcome[]>;
   gossip(address: string, said: Gossiped<GossipRequest>, call: Call): Promise<Gossiped<GossipReply>>;

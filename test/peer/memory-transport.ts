@@ -19,7 +19,7 @@ import { formatHot } from '../../src/peer/hot-reads.js';
 import type { LeaseQuestion } from '../../src/peer/lease-wire.js';
 import { REQUEST_MAX_MS } from '../../src/peer/limits.js';
 import type { PeerService } from '../../src/peer/peer-service.js';
-import type { FloorList, Gossiped, LeaseOutcome, PeerRead, PeerTransport } from '../../src/peer/transport.js';
+import type { FloorList, Gossiped, LeaseOutcome, PeerRead, PeerTransport, TakeRead } from '../../src/peer/transport.js';
 import { decodeRequest, encodeReply, type WireWrite } from '../../src/peer/wire.js';
 
 /** Nodes that reach each other without sockets: everything that HTTP does is left out, and nothing else. */
@@ -73,9 +73,9 @@ export class MemoryTransport implements PeerTransport {
     this.#secret = secret;
   }
 
-  async read(address: string, keys: readonly string[], call: Call): Promise<readonly PeerRead[]> {
+  async read(address: string, keys: readonly string[], call: Call, take?: TakeRead): Promise<readonly PeerRead[]> {
     if (this.#closing.signal.aborted) return keys.map(() => ({ kind: 'failed', error: closedError() }));
-    return this.#batcher(address).read(keys, call);
+    return this.#batcher(address).read(keys, call, take);
   }
 
   async write(address: string, writes: readonly WireWrite[], call: Call): Promise<readonly WriteOutcome[]> {
