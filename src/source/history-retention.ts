@@ -10,6 +10,8 @@ const POSITIONS = 500;
 /** A statement may take this share of the time, so that a slow database is left alone for longer. */
 const SHARE = 0.2;
 const PAUSE_MIN_MS = 50;
+/** No statement takes so long: whoever finds that one did was asleep in between. */
+const PAUSE_MAX_MS = 10_000;
 /** From the end of one round over all vehicles to the begin of the next, and after a failure. */
 const ROUND_EVERY_MS = 3_600_000;
 const RETRY_AFTER_MS = 60_000;
@@ -97,7 +99,8 @@ export class HistoryRetention {
       const { removed, upTo } = await this.#step(from);
       this.#removed += removed;
       this.#failure = undefined;
-      const pauseMs = Math.max(PAUSE_MIN_MS, (clock.monotonicMs() - startedMs) * (1 / SHARE - 1));
+      const tookMs = clock.monotonicMs() - startedMs;
+      const pauseMs = Math.min(PAUSE_MAX_MS, Math.max(PAUSE_MIN_MS, tookMs * (1 / SHARE - 1)));
       // As many as it may: there may be more of the same vehicles.
       if (removed === POSITIONS) this.#next(pauseMs, from);
       else if (upTo === undefined) this.#next(ROUND_EVERY_MS, undefined);
