@@ -3,6 +3,7 @@
  * files of which at least one test must turn red; `only` is a part of that test's name, where the others of its file take
  * long. Those that need servers are marked.
  */
+import { changeBugs } from './change-bugs.mjs';
 import { coreBugs } from './core-bugs.mjs';
 import { doorBugs } from './door-bugs.mjs';
 import { feedBugs } from './feed-bugs.mjs';
@@ -16,6 +17,7 @@ import { policyBugs } from './policy-bugs.mjs';
 import { redisBugs } from './redis-bugs.mjs';
 
 export const bugs = [
+  ...changeBugs,
   ...coreBugs,
   ...doorBugs,
   ...feedBugs,

@@ -37,6 +37,9 @@ describe('what changes of rows mean for the cache', () => {
     expect(deletedBy({ table: 'fuel_records', before: { vehicleId: '1' }, after: undefined })).toEqual([
       'vehicle:fuel:1:recent',
     ]);
+    expect(deletedBy({ table: 'eway_bills', before: undefined, after: { vehicleId: '1' } })).toEqual([
+      'vehicle:eway-bills:1',
+    ]);
     expect(deletedBy({ table: 'maintenance_records', before: undefined, after: { vehicleId: '1' } })).toEqual([
       'vehicle:maintenance:1',
     ]);
@@ -53,6 +56,7 @@ describe('what changes of rows mean for the cache', () => {
     expect(created).toEqual([
       'fleet:active-vehicle-ids',
       'vehicle:details:1',
+      'vehicle:eway-bills:1',
       'vehicle:fuel:1:recent',
       'vehicle:maintenance:1',
       'vehicle:status:1',
@@ -76,6 +80,7 @@ describe('what changes of rows mean for the cache', () => {
     const { moves, deleted } = effectsOf([moved(a, b), moved(b, c)]);
     expect(moves).toEqual([{ location: c, previous: a }]);
     expect(deleted.size).toBe(0);
+    expect(effectsOf([moved(b, c), moved(a, b)]).moves).toMatchObject([{ location: c }]);
   });
 
   it('is no move when a position was corrected, removed or cannot be read, in whatever order', () => {

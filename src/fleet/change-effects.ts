@@ -19,7 +19,8 @@ export interface RowChange {
     | 'vehicle_locations'
     | 'trips'
     | 'fuel_records'
-    | 'maintenance_records';
+    | 'maintenance_records'
+    | 'eway_bills';
   readonly before: ChangedRow | undefined;
   readonly after: ChangedRow | undefined;
 }
@@ -57,6 +58,7 @@ export const EVERYTHING: Pick<ChangeEffects, 'deleted' | 'deletedPatterns' | 'de
     patterns.trips('*'),
     patterns.fuel('*'),
     keys.maintenance('*'),
+    keys.ewayBills('*'),
     patterns.allRoutes,
   ]),
 };
@@ -67,6 +69,7 @@ const KEY_OF = {
   trips: keys.trips,
   fuel_records: keys.fuel,
   maintenance_records: keys.maintenance,
+  eway_bills: keys.ewayBills,
 } as const;
 
 /** What is outdated when a whole table is empty. */
@@ -77,6 +80,7 @@ const PATTERNS_OF: Readonly<Record<RowChange['table'], readonly string[]>> = {
   trips: [patterns.trips('*')],
   fuel_records: [patterns.fuel('*')],
   maintenance_records: [keys.maintenance('*')],
+  eway_bills: [keys.ewayBills('*')],
 };
 
 /** What changes mean together; they are given in the order of the commits. */
@@ -154,8 +158,10 @@ class Effects {
     const isLater = from !== undefined && to !== undefined && locationVersion(to) > locationVersion(from);
     const isForward = to !== undefined && (before === undefined || isLater);
     if (isForward && !this.#corrected.has(to.vehicleId)) {
-      const previous = this.#moves.get(to.vehicleId)?.previous ?? from;
-      this.#moves.set(to.vehicleId, { location: to, previous });
+      const known = this.#moves.get(to.vehicleId);
+      // An outbox may tell of two transactions in another order than that in which they wrote the row.
+      const isLatest = known === undefined || locationVersion(to) > locationVersion(known.location);
+      if (isLatest) this.#moves.set(to.vehicleId, { location: to, previous: known?.previous ?? from });
       return;
     }
     for (const row of [before, after]) {

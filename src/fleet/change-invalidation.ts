@@ -63,11 +63,13 @@ export class ChangeInvalidation {
   async apply(changes: readonly RowChange[]): Promise<void> {
     const effects = effectsOf(changes);
     for (const id of effects.corrected) this.#heard.distrust(id);
-    if (effects.deletedPatterns.size > 0) this.#heard.distrustAll();
+    if (effects.deletedPatterns.has(keys.location('*'))) this.#heard.distrustAll();
     await this.#invalidate(effects);
     await this.#routes.invalidate([...effects.rerouted]);
     const news = await this.#news(effects.moves);
-    if (news.length > 0) await this.#tell(news);
+    const doubtful = news.filter(({ location }) => this.#heard.isDistrusted(location.vehicleId));
+    await this.#forget(doubtful);
+    await this.#tell(news.filter((moved) => !doubtful.includes(moved)));
   }
 
   /** Somebody else may have applied changes until now. */
@@ -83,6 +85,17 @@ export class ChangeInvalidation {
   /** Stops listening to the cache. */
   close(): void {
     this.#heard.close();
+  }
+
+  /**
+   * A position of a vehicle that was set back: whether this is a move after that, or one from before that is told late, only
+   * the database can say.
+   */
+  async #forget(doubtful: readonly Moved[]): Promise<void> {
+    const { deletedLists, rerouted } = effectsOfMoves(doubtful);
+    await this.#delete(deletedLists);
+    await this.#delete(new Set(doubtful.map(({ location }) => keys.location(location.vehicleId))));
+    await this.#routes.invalidate([...rerouted]);
   }
 
   async #tell(news: readonly Moved[]): Promise<void> {
@@ -155,7 +168,7 @@ class HeardPositions {
   /** Versions by key; the least recently heard of first. */
   readonly #versions = new Map<string, string>();
   readonly #distrusted = new Set<string>();
-  #isDistrusted = false;
+  #allDistrusted = false;
   readonly close: () => void;
 
   constructor(cache: Cache) {
@@ -172,9 +185,13 @@ class HeardPositions {
 
   isKnown(location: VehicleLocation): boolean {
     const key = keys.location(location.vehicleId);
-    if (this.#isDistrusted || this.#distrusted.has(key)) return false;
+    if (this.isDistrusted(location.vehicleId)) return false;
     const heard = this.#versions.get(key);
     return heard !== undefined && heard >= locationVersion(location);
+  }
+
+  isDistrusted(id: VehicleId): boolean {
+    return this.#allDistrusted || this.#distrusted.has(keys.location(id));
   }
 
   distrust(id: VehicleId): void {
@@ -183,7 +200,7 @@ class HeardPositions {
   }
 
   distrustAll(): void {
-    this.#isDistrusted = true;
+    this.#allDistrusted = true;
     this.#distrusted.clear();
   }
 

@@ -10,7 +10,7 @@
  * the invalidations are out. A NOTIFY says that there is something to read, and nothing else: it may be lost.
  */
 import { CacheError } from '../core/errors.js';
-import { beginStartOver, endStartOver, findReader, isRecording } from './change-readers.js';
+import { beginRecording, beginStartOver, endStartOver, findReader, isRecording } from './change-readers.js';
 import { type ChangedRow, type ChangedTable, isTrue, type RowChange, toChangedLocation } from './change-records.js';
 import type { Transport, TransportParts } from './change-transport.js';
 
@@ -69,7 +69,7 @@ export class OutboxChanges implements Transport {
     const records = await isRecording(session);
     if (known?.transport !== 'outbox' || known.startOver || !records) {
       await beginStartOver(session, reader, 'outbox');
-      if (!records) await session.query('select fleetflow_record_changes(true)');
+      if (!records) await beginRecording(session);
       await this.#startOver();
     }
     await this.#recall();
@@ -82,7 +82,7 @@ export class OutboxChanges implements Transport {
       if (failure !== undefined) throw failure;
       const rows = await this.#read();
       if (rows.length > 0) {
-        await this.#parts.target.apply(rows.map(toChange));
+        await this.#parts.target.apply(inOrderOfWriting(rows).map(toChange));
         this.#parts.counters.changes += rows.length;
       }
       const last = rows.at(-1);
@@ -208,6 +208,11 @@ export class OutboxChanges implements Transport {
     this.#lost = row.lost;
     this.#writtenAtMs = clock.monotonicMs();
   }
+}
+
+/** Whoever changes a row that another transaction has changed waits for its end, so one row's ids are in their order. */
+function inOrderOfWriting(rows: readonly OutboxRow[]): OutboxRow[] {
+  return [...rows].sort((a, b) => Number(a.id) - Number(b.id));
 }
 
 function toChange(row: OutboxRow): RowChange {

@@ -154,7 +154,7 @@ function readColumns(fields: Fields, names: readonly string[]): Columns {
 }
 
 function toRow(table: ChangedTable, columns: Columns): ChangedRow {
-  const vehicleId = columns.get(CHANGED_TABLES[table]) ?? '';
+  const vehicleId = columns.get(CHANGED_TABLES[table].vehicle) ?? '';
   if (table === 'vehicles') return { vehicleId, active: isTrue(columns.get('active')) };
   if (table !== 'vehicle_locations') return { vehicleId };
   const location = toChangedLocation(vehicleId, (column) => columns.get(column));

@@ -1,4 +1,4 @@
-import type { ChangeTransport } from './change-records.js';
+import { CHANGED_TABLES, type ChangeTransport } from './change-records.js';
 import type { ChangeSession } from './change-session.js';
 
 /** What the database keeps of a reader. */
@@ -54,23 +54,51 @@ export async function slotName(session: ChangeSession, reader: string): Promise<
   return `fleetflow_${row?.oid}_${reader.replaceAll('-', '_')}`;
 }
 
-/** Triggers that record changes in the outbox, of as many as there are. */
+/** What each kind of statement calls what it changed. */
+const OPERATIONS = {
+  insert: 'referencing new table as new_rows',
+  update: 'referencing old table as old_rows new table as new_rows',
+  delete: 'referencing old table as old_rows',
+  truncate: '',
+} as const;
+
+const TRIGGERS = Object.entries(CHANGED_TABLES).flatMap(([table, { key, vehicle }]) =>
+  Object.entries(OPERATIONS).map(([operation, rows]) => {
+    const name = `fleetflow_change_${operation}`;
+    return {
+      create: `create or replace trigger ${name} after ${operation} on ${table} ${rows} for each statement
+        execute function fleetflow_record_change('${key}', '${vehicle}')`,
+      drop: `drop trigger if exists ${name} on ${table}`,
+    };
+  }),
+);
+
 export async function isRecording(session: ChangeSession): Promise<boolean> {
+  return (await countTriggers(session)) === TRIGGERS.length;
+}
+
+/**
+ * Has changes recorded in the outbox. Each trigger waits for those who write its table: whoever writes after that is
+ * recorded, however old his snapshot.
+ */
+export async function beginRecording(session: ChangeSession): Promise<void> {
+  await session.query(TRIGGERS.map(({ create }) => create).join('; '));
+}
+
+/** Ends recording where nobody reads the outbox: what is recorded would stay for ever. */
+export async function endRecordingUnread(session: ChangeSession): Promise<void> {
+  const readers = await session.query(`select from fleetflow_change_readers where transport = 'outbox'`);
+  if (readers.length > 0 || (await countTriggers(session)) === 0) return;
+  await session.query(TRIGGERS.map(({ drop }) => drop).join('; '));
+  await session.query('truncate fleetflow_changes');
+}
+
+async function countTriggers(session: ChangeSession): Promise<number> {
   const [row] = await session.query<{ triggers: number }>(
     `select count(*)::integer as triggers from pg_trigger
       where tgfoid = 'fleetflow_record_change'::regproc and not tgisinternal`,
   );
-  return row?.triggers === TRIGGERS;
-}
-
-/** Insert, update, delete and truncate, of six tables. */
-const TRIGGERS = 24;
-
-/** Ends recording where nobody reads the outbox: what is recorded would stay for ever. */
-export async function endRecordingUnread(session: ChangeSession): Promise<void> {
-  await session.query(`select fleetflow_record_changes(false) where not exists (
-      select from fleetflow_change_readers where transport = 'outbox'
-    ) and exists (select from pg_trigger where tgfoid = 'fleetflow_record_change'::regproc)`);
+  return row?.triggers ?? 0;
 }
 
 /**

@@ -1,13 +1,14 @@
 import type { VehicleId, VehicleLocation } from './fleet-records.js';
 
-/** The tables whose changes invalidate something, and the column that names the vehicle. History is only appended. */
+/** The tables whose changes invalidate something, with their key and the vehicle. History is only appended. */
 export const CHANGED_TABLES = {
-  vehicles: 'id',
-  vehicle_statuses: 'vehicle_id',
-  vehicle_locations: 'vehicle_id',
-  trips: 'vehicle_id',
-  fuel_records: 'vehicle_id',
-  maintenance_records: 'vehicle_id',
+  vehicles: { key: 'id', vehicle: 'id' },
+  vehicle_statuses: { key: 'vehicle_id', vehicle: 'vehicle_id' },
+  vehicle_locations: { key: 'vehicle_id', vehicle: 'vehicle_id' },
+  trips: { key: 'id', vehicle: 'vehicle_id' },
+  fuel_records: { key: 'id', vehicle: 'vehicle_id' },
+  maintenance_records: { key: 'id', vehicle: 'vehicle_id' },
+  eway_bills: { key: 'id', vehicle: 'vehicle_id' },
 } as const;
 
 export type ChangedTable = keyof typeof CHANGED_TABLES;

@@ -55,6 +55,7 @@ for (const transport of ['logical', 'outbox'] as const) {
         delete from trips;
         insert into fuel_records values ('f1', 7, now(), 1, 1, 1);
         insert into maintenance_records values ('m1', 7, now(), 'brakes', null);
+        insert into eway_bills values ('123456789012', 7, now(), 1, now());
         insert into vehicle_location_history values (7, now(), 1, 1, 1, null, true, 'x');
         truncate fuel_records;
         update vehicles set active = true where id = -1;`,
@@ -86,6 +87,7 @@ for (const transport of ['logical', 'outbox'] as const) {
         { table: 'trips', before: { vehicleId: '8' }, after: undefined },
         { table: 'fuel_records', before: undefined, after: { vehicleId: '7' } },
         { table: 'maintenance_records', before: undefined, after: { vehicleId: '7' } },
+        { table: 'eway_bills', before: undefined, after: { vehicleId: '7' } },
         { table: 'fuel_records', before: undefined, after: undefined },
         { table: 'vehicle_statuses', before: undefined, after: { vehicleId: '18' } },
       ]);

@@ -10,6 +10,7 @@ import {
   untilReading,
   writeStatus,
 } from './change-readers.js';
+import { startWire } from './wire.js';
 
 let streaming: Postgres;
 let database: ChangeDatabase;
@@ -78,6 +79,23 @@ describe('changes by logical replication', () => {
     const next = new TestTarget();
     await untilReading(database.open(next));
     expect(next.startedOver).toBe(1);
+  });
+
+  it('are read by another node when this one has frozen, and holds on to its connections', async () => {
+    const wire = await startWire(database.url);
+    try {
+      await untilReading(database.open(target, { url: wire.url }));
+      wire.freeze();
+      const next = new TestTarget();
+      const feed = database.open(next);
+      await expect.poll(() => feed.stats().state, { ...SOON, timeout: 60_000 }).toBe('reading');
+      await writeStatus(database.other, 5);
+      await expect.poll(() => next.statuses, SOON).toEqual(idsOf(5));
+      expect(next.startedOver).toBe(0);
+    } finally {
+      wire.thaw();
+      await wire.close();
+    }
   });
 
   it('let the server forget what others write, so that a quiet fleet keeps no log', async () => {

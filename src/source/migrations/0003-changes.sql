@@ -46,7 +46,8 @@ create sequence fleetflow_changes_lost minvalue 0 start 0;
 -- Called once, so that the first loss is seen.
 select nextval('fleetflow_changes_lost');
 
--- Runs with the rights of the owner: who may write a table need not know of the outbox.
+-- What the triggers of the tables run while changes are recorded; they are told the columns of the row's key and of its
+-- vehicle. With the rights of the owner: who may write a table need not know of the outbox.
 create function fleetflow_record_change() returns trigger
   language plpgsql security definer set search_path from current as $$
 declare
@@ -79,34 +80,5 @@ begin
     perform pg_notify('fleetflow_changes', '');
   end if;
   return null;
-end
-$$;
-
--- Begins or ends recording. Each trigger waits for those who write its table: whoever writes after that is recorded,
--- however old his snapshot.
-create function fleetflow_record_changes(wanted boolean) returns void language plpgsql as $$
-declare
-  fleet record;
-  operation record;
-begin
-  for fleet in
-    select * from (values ('vehicles', 'id', 'id'), ('vehicle_statuses', 'vehicle_id', 'vehicle_id'),
-      ('vehicle_locations', 'vehicle_id', 'vehicle_id'), ('trips', 'id', 'vehicle_id'),
-      ('fuel_records', 'id', 'vehicle_id'), ('maintenance_records', 'id', 'vehicle_id')) as tables(name, key, vehicle)
-  loop
-    for operation in
-      select * from (values ('insert', 'referencing new table as new_rows'),
-        ('update', 'referencing old table as old_rows new table as new_rows'),
-        ('delete', 'referencing old table as old_rows'), ('truncate', '')) as operations(name, rows)
-    loop
-      if wanted then
-        execute format('create or replace trigger %I after %s on %I %s for each statement
-          execute function fleetflow_record_change(%L, %L)',
-          'fleetflow_change_' || operation.name, operation.name, fleet.name, operation.rows, fleet.key, fleet.vehicle);
-      else
-        execute format('drop trigger if exists %I on %I', 'fleetflow_change_' || operation.name, fleet.name);
-      end if;
-    end loop;
-  end loop;
 end
 $$;
