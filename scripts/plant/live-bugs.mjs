@@ -3,6 +3,7 @@ const nearby = 'test/fleet/nearby.test.ts';
 const nearbyNodes = 'test/fleet/nearby-nodes.test.ts';
 const subscriptions = 'src/fleet/subscriptions.test.ts';
 const subscriptionNodes = 'test/fleet/subscriptions-nodes.test.ts';
+const liveStream = 'test/node/live-stream.test.ts';
 const life = 'test/core/engine-life.test.ts';
 
 export const liveBugs = [
@@ -103,6 +104,36 @@ export const liveBugs = [
     find: 'this.#readAgain(READ_SOON_MS);',
     replace: '',
     tests: [subscriptions, subscriptionNodes],
+    servers: true,
+  },
+  {
+    id: 'live-without-token',
+    what: 'whoever sends no token at all is told where vehicles are',
+    file: 'src/node/http/live-stream.ts',
+    find: 'if (!this.#bearers.knows(headers.authorization)) {',
+    replace: 'if (headers.authorization !== undefined && !this.#bearers.knows(headers.authorization)) {',
+    tests: [liveStream],
+    only: 'answers 401',
+    servers: true,
+  },
+  {
+    id: 'live-floods-socket',
+    what: 'a socket that takes nothing is given everything all the same',
+    file: 'src/node/http/live-stream.ts',
+    find: 'stream.goOn = resolve;',
+    replace: 'resolve();',
+    tests: [liveStream],
+    only: 'slow reader',
+    servers: true,
+  },
+  {
+    id: 'live-without-state',
+    what: 'a stream begins with the next move, and not with where the vehicles are',
+    file: 'src/node/http/live-stream.ts',
+    find: 'current: true,',
+    replace: 'current: false,',
+    tests: [liveStream],
+    only: 'present state first',
     servers: true,
   },
 ];

@@ -10,14 +10,19 @@ const STOP_BOUND_MS = 10_000;
 export function serveCommand(version: string, exit: (code: number) => void): Command {
   return new Command('serve')
     .description('Run a cache node until SIGINT or SIGTERM, with /metrics, /stats, /healthz and a page for operators.')
-    .requiredOption('--config <file>', 'JSON: { "cache": { ... }, "http": { "listen": "127.0.0.1:9464" } }')
+    .requiredOption(
+      '--config <file>',
+      'JSON: { "cache": { ... }, "http": { "listen": "127.0.0.1:9464" }, "fleet": { ... } }',
+    )
     .addHelpText(
       'after',
       `
 "cache" is what createCache() takes: city, local, redis, peers and so on. Example:
   { "cache": { "city": "mumbai", "redis": { "nodes": ["127.0.0.1:7001"] },
                "peers": { "listen": "127.0.0.1:7946", "seeds": ["127.0.0.1:7947"], "secret": "..." } },
-    "http": { "listen": "127.0.0.1:9464" } }`,
+    "http": { "listen": "127.0.0.1:9464" } }
+With "fleet": { "database": "postgres://...", "token": "..." } it also tells where vehicles are and how they move, to
+whoever sends the token: GET /fleet/live. Each stream is a line on standard output, without places.`,
     )
     .action(async ({ config }: { readonly config: string }) => exit(await serve(config, version)));
 }
@@ -30,6 +35,8 @@ async function serve(path: string, version: string): Promise<number> {
     const daemon = await startDaemon(config, {
       version,
       onMistake: ({ message }) => process.stderr.write(`fleetflow-cache: ${message}\n`),
+      onAccess: (access) =>
+        process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), access: 'fleet/live', ...access })}\n`),
     });
     const peers = daemon.peerAddress === undefined ? '' : `, peers on ${daemon.peerAddress}`;
     process.stdout.write(`fleetflow-cache ${version}: operators on ${daemon.url}${peers}\n`);

@@ -22,6 +22,7 @@ import { isSignificantMove, judgeUpdate, locationVersion } from './positions.js'
 import type { Region } from './region.js';
 import { RouteInvalidation } from './route-invalidation.js';
 import type { FleetCounters } from './stats.js';
+import type { Moved } from './subscriptions.js';
 import { outsideCall } from './waits.js';
 
 /**
@@ -74,10 +75,7 @@ interface Pending {
 }
 
 /** What is to be told of a vehicle after its positions were saved. */
-interface Current {
-  readonly location: VehicleLocation;
-  /** Where the vehicle was before. */
-  readonly previous: SavedLocation['previous'];
+interface Current extends Moved {
   /** Who brought it just now; undefined when it had been there before. */
   readonly reporter: Pending | undefined;
 }

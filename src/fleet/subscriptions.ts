@@ -9,6 +9,12 @@ import { LiveSubscription, type LocationListener } from './live-subscription.js'
 import { isNewerLocation } from './positions.js';
 import type { FleetCounters } from './stats.js';
 
+/** A newest position, and where the vehicle was before. */
+export interface Moved {
+  readonly location: VehicleLocation;
+  readonly previous: Pick<VehicleLocation, 'lat' | 'lon' | 'region'> | undefined;
+}
+
 export interface SubscribeOptions {
   /** Tell first where the vehicles are that fit, as far as it is known. Default false. */
   readonly current?: boolean;

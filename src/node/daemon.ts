@@ -5,7 +5,9 @@ import { cacheFamilies } from '../metrics/families.js';
 import { mergeSnapshots } from '../metrics/snapshot.js';
 import { type Composition, compose, type MistakeListener } from './compose.js';
 import type { CacheConfig } from './config.js';
-import { type HttpServer, startHttpServer } from './http-server.js';
+import { createFleet, type LiveAccess, type LiveStream, liveStream, openFleetDatabase } from './fleet.js';
+import { TOKEN_LENGTH_MIN } from './http/bearer.js';
+import { type HttpRoute, type HttpServer, startHttpServer } from './http-server.js';
 import { NodePage } from './node-page.js';
 import { systemClock } from './system-clock.js';
 
@@ -21,7 +23,11 @@ export interface DaemonOptions {
   /** Of this package. */
   readonly version: string;
   readonly onMistake: MistakeListener;
+  /** Told who asks where vehicles are. */
+  readonly onAccess?: (access: LiveAccess) => void;
 }
+
+const liveToken = z.string().regex(/^[\x21-\x7e]{32,}$/);
 
 const daemonConfig = z.strictObject({
   /** As `createCache` takes it, and checked by it. */
@@ -31,6 +37,15 @@ const daemonConfig = z.strictObject({
       listen: z.string().regex(/^(?:\[[0-9a-fA-F:]+\]|[^:\s/]+):\d{1,5}$/, 'must look like 127.0.0.1:9464'),
     })
     .default({ listen: '127.0.0.1:9464' }),
+  /** Left out, nobody is told where vehicles are. */
+  fleet: z
+    .strictObject({
+      /** Of PostgreSQL: `postgres://user:password@host:port/database`. Only read. */
+      database: z.string().min(1),
+      /** What those must send who ask for live positions. A list while it is being changed. */
+      token: z.union([liveToken, z.array(liveToken).min(1)], `must have at least ${TOKEN_LENGTH_MIN} characters`),
+    })
+    .optional(),
 });
 
 /**
@@ -40,10 +55,12 @@ const daemonConfig = z.strictObject({
 export async function startDaemon(given: unknown, options: DaemonOptions): Promise<Daemon> {
   const config = readDaemonConfig(given);
   const composition = await compose(config.cache as CacheConfig, options.onMistake);
+  const fleet = openFleet(config.fleet, composition, options.onAccess);
   let http: HttpServer;
   try {
-    http = await openHttp(config.http.listen, composition, options.version);
+    http = await openHttp(config.http.listen, composition, options.version, fleet?.live);
   } catch (error) {
+    await fleet?.close();
     await composition.cache.close();
     throw error;
   }
@@ -52,6 +69,7 @@ export async function startDaemon(given: unknown, options: DaemonOptions): Promi
     peerAddress: composition.peerAddress,
     close: async () => {
       await http.close();
+      await fleet?.close();
       await composition.cache.close();
     },
   };
@@ -69,7 +87,30 @@ function readDaemonConfig(given: unknown): z.output<typeof daemonConfig> {
   throw new CacheError('invalid-config', `${name}: ${what}`, { field: name });
 }
 
-function openHttp(listen: string, composition: Composition, version: string): Promise<HttpServer> {
+/** The vehicles, as far as somebody may ask where they are. The database is first asked when somebody does. */
+function openFleet(
+  given: z.output<typeof daemonConfig>['fleet'],
+  { cache }: Composition,
+  onAccess: DaemonOptions['onAccess'],
+): { readonly live: LiveStream; close(): Promise<void> } | undefined {
+  if (given === undefined) return undefined;
+  const database = openFleetDatabase(given.database);
+  const fleet = createFleet({ cache, repository: database.repository });
+  return {
+    live: liveStream(fleet, { token: given.token, ...(onAccess && { onAccess }) }),
+    close: async () => {
+      await fleet.close();
+      await database.close();
+    },
+  };
+}
+
+function openHttp(
+  listen: string,
+  composition: Composition,
+  version: string,
+  route: HttpRoute | undefined,
+): Promise<HttpServer> {
   const colon = listen.lastIndexOf(':');
   const { cache } = composition;
   const page = new NodePage(composition, systemClock);
@@ -78,6 +119,7 @@ function openHttp(listen: string, composition: Composition, version: string): Pr
     port: Number(listen.slice(colon + 1)),
     field: 'http.listen',
     clock: systemClock,
+    ...(route && { route }),
     source: {
       page: () => page.data(),
       stats: () => cache.stats(),

@@ -1,5 +1,6 @@
 /** The fleet: `fleetflow-cache/fleet`. */
 import { type Fleet, type FleetOptions as FleetParts, createFleet as makeFleet } from '../fleet/fleet.js';
+import { type LiveStream, type LiveStreamOptions, openLiveStream } from './http/live-stream.js';
 import { systemClock } from './system-clock.js';
 
 export type { Circle } from '../fleet/circle.js';
@@ -50,6 +51,8 @@ export { type FleetDatabase, openFleetDatabase, openGeocodingApi, openRoutesApi 
 export { type HistoryKeeping, keepHistory } from './fleet-history.js';
 export { openWriteBehind, type WriteBehindOptions, type WriteBehindRepository } from './fleet-write-behind.js';
 
+export type { LiveAccess, LiveStream, LiveStreamOptions } from './http/live-stream.js';
+
 export type FleetOptions = Omit<FleetParts, 'clock'>;
 
 /**
@@ -58,4 +61,12 @@ export type FleetOptions = Omit<FleetParts, 'clock'>;
  */
 export function createFleet(options: FleetOptions): Fleet {
   return makeFleet({ ...options, clock: systemClock });
+}
+
+/**
+ * Where vehicles are and how they move, as server-sent events (`GET /fleet/live`), for an HTTP server of your own.
+ * @throws CacheError `invalid-options` for a token that is too short
+ */
+export function liveStream(fleet: Fleet, options: LiveStreamOptions): LiveStream {
+  return openLiveStream(fleet, systemClock, options);
 }

@@ -23,6 +23,13 @@ export interface Health {
   readonly [detail: string]: unknown;
 }
 
+/** What answers a path in its own way, and sees for itself to who may ask. */
+export interface HttpRoute {
+  readonly path: string;
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  close(): void;
+}
+
 export interface HttpServerOptions {
   /** Nobody is asked who he is: an address that others reach needs a guard in front. Default 127.0.0.1. */
   readonly host?: string;
@@ -32,6 +39,8 @@ export interface HttpServerOptions {
   readonly field: string;
   readonly source: HttpSource;
   readonly clock: Clock;
+  /** A further path. */
+  readonly route?: HttpRoute;
 }
 
 export interface HttpServer {
@@ -62,7 +71,7 @@ const PAGE_FILES = [
  * @throws CacheError `address-in-use` when the port is taken, `invalid-config` when it cannot be listened on
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { host = '127.0.0.1', source, clock } = options;
+  const { host = '127.0.0.1', source, clock, route } = options;
   const events = new EventStream(clock, () => source.page());
   const routes = await routesOf(source);
   const server = createServer(
@@ -72,7 +81,10 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       connectionsCheckingInterval: 1_000,
       keepAliveTimeout: KEEP_ALIVE_MS,
     },
-    (request, response) => answer(request, response, routes, events),
+    (request, response) => {
+      if (route !== undefined && pathOf(request) === route.path) route.handle(request, response);
+      else answer(request, response, { routes, events, others: route === undefined ? [] : [route.path] });
+    },
   );
   server.maxConnections = CONNECTIONS_MAX;
   server.setTimeout(SILENCE_BOUND_MS);
@@ -82,6 +94,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     port,
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}/`,
     close: () => {
+      route?.close();
       closed ??= close(server, events, clock);
       return closed;
     },
@@ -105,18 +118,25 @@ function healthReply(health: Health): Reply {
   return json(health.ok ? 200 : 503, health);
 }
 
-function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  routes: ReadonlyMap<string, () => Reply>,
-  events: EventStream,
-): void {
-  const { method = '', url = '' } = request;
+function pathOf({ url = '' }: IncomingMessage): string {
   const [path = ''] = url.split('?', 1);
+  return path;
+}
+
+interface Answering {
+  readonly routes: ReadonlyMap<string, () => Reply>;
+  readonly events: EventStream;
+  /** Paths that others answer. */
+  readonly others: readonly string[];
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, { routes, events, others }: Answering): void {
+  const { method = '' } = request;
+  const path = pathOf(request);
   const route = routes.get(path);
   const methods = path === '/events' ? ['GET'] : ['GET', 'HEAD'];
   if (route === undefined && path !== '/events') {
-    const known = [...routes.keys(), '/events'].join(', ');
+    const known = [...routes.keys(), '/events', ...others].join(', ');
     send(response, failure(404, 'not-found', `There is no ${path} here, only ${known}.`));
   } else if (!methods.includes(method)) {
     const allow = methods.join(', ');

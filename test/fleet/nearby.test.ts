@@ -86,7 +86,7 @@ describe('nearbyVehicles', () => {
       },
     );
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 80 }), async (steps) => {
         const city = openCity();
         for (const one of steps) {
           await city.clock.advanceSettled(1);
@@ -98,7 +98,7 @@ describe('nearbyVehicles', () => {
         }
         await city.checkRegions();
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 
@@ -123,6 +123,18 @@ describe('nearbyVehicles', () => {
       expect(found.find(({ vehicleId }) => vehicleId === String(id))?.lat).toBe(lat === 19.14 ? undefined : lat);
     }
     expect(reads()).toBe(before);
+  });
+
+  it.each(['vehicle', 'tag'] as const)('finds a vehicle whose position was invalidated, by its %s', async (how) => {
+    const city = openCity();
+    const place = { lat: 19.0765, lon: 72.8777 };
+    await city.move(42, place);
+    await city.checkCircle(place, 1, undefined);
+    await city.clock.advanceSettled(1_000);
+    await city.checkCircle(place, 1, undefined);
+    await city.forget(42, how);
+    await city.checkCircle(place, 1, undefined);
+    await city.checkRegions();
   });
 
   it('takes a list that is served because the database fails for no beginning of an index', async () => {
