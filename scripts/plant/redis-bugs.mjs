@@ -226,7 +226,7 @@ export const redisBugs = [
   {
     id: 'script-not-awaited',
     what: 'a write to Redis is acknowledged before the script has returned',
-    file: 'src/redis/entry-questions.ts',
+    file: 'src/redis/write-questions.ts',
     find: 'ask: (taker) => this.#put(partition, writes, call, taker),',
     replace:
       'ask: (taker) => { this.#put(partition, writes, call, { take() {}, fail() {} }); taker.take(writes.map(() => 1)); },',

@@ -9,6 +9,17 @@ import type { Level, Outcome, WriteOutcome } from './outcome.js';
 export interface Rung {
   readonly level: Level;
   read(keys: readonly string[], call: Call, serves?: Serves, held?: HeldCopies): Promise<readonly Outcome[]>;
+  /**
+   * As `read`, without a promise: `taker` is told of each key when its outcome is there, perhaps before this returns. For rungs
+   * that are asked often and do not look at `serves`; others leave it out.
+   */
+  ask?(keys: readonly string[], call: Call, held: HeldCopies | undefined, taker: OutcomeTaker): void;
+}
+
+/** Who waits for outcomes, and does not throw when told. */
+export interface OutcomeTaker {
+  /** @param at its place among the keys that were asked for. What is told of one again does not count. */
+  take(outcome: Outcome, at: number): void;
 }
 
 /** Whether an entry may be the answer for a key, by all that was asked so far: the source has a look before it loads. */

@@ -3,6 +3,7 @@ import { valueEntry } from '../../test/core/entries.js';
 import { MemoryTier } from '../../test/memory-tier.js';
 import { VirtualClock } from '../../test/virtual-clock.js';
 import type { Call } from '../core/call.js';
+import { MISS, type Outcome } from '../core/outcome.js';
 import type { Tier } from '../core/tier.js';
 import { guardTier, sliceTier } from './guard.js';
 
@@ -155,5 +156,37 @@ describe('sliceTier', () => {
     const failure = { kind: 'failed', error: expect.objectContaining({ message: 'a part broke' }) };
     expect(await sliced.read(['k', 'l'], call)).toEqual([failure, failure]);
     expect(await sliced.write([{ key: 'k', entry: valueEntry(1), mode: 'set' }], call)).toEqual([failure]);
+  });
+
+  it('asks one by one, too, where the tier can, within the slice', () => {
+    const clock = new VirtualClock();
+    const asked: number[] = [];
+    const told: unknown[] = [];
+    const inner: Tier = {
+      level: 'distributed',
+      read: () => Promise.reject(new Error('not asked like this')),
+      ask: (keys, call, held, taker) => {
+        asked.push(call.deadlineAtMs - clock.monotonicMs());
+        if (held !== undefined) throw new TypeError('a bug');
+        for (const at of keys.keys()) taker.take(MISS, at);
+      },
+      write: () => Promise.reject(new Error('not asked')),
+      close: async () => {},
+    };
+    const sliced = sliceTier(inner, { readMs: 100, writeMs: 200 }, clock);
+    const taker = { take: (outcome: Outcome, at: number) => void told.push([outcome.kind, at]) };
+    const call: Call = { deadlineAtMs: clock.monotonicMs() + 1_000, signal: undefined, reason: 'read' };
+    sliced.ask?.(['k', 'l'], call, undefined, taker);
+    sliced.ask?.(['k'], call, () => undefined, taker);
+    expect([asked, told]).toEqual([
+      [100, 100],
+      [
+        ['miss', 0],
+        ['miss', 1],
+        ['failed', 0],
+      ],
+    ]);
+    const without: Tier = { level: 'peer', read: inner.read, write: inner.write, close: inner.close };
+    expect(sliceTier(without, { readMs: 100, writeMs: 200 }, clock).ask).toBeUndefined();
   });
 });

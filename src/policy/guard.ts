@@ -15,13 +15,25 @@ interface Slices {
  * by its calls, as Redis does shard by shard: another timer around each of them would cost as much as the rest of a read.
  */
 export function sliceTier(tier: Tier, slices: Slices, clock: Clock): Tier {
-  return {
+  const sliced: Tier = {
     level: tier.level,
     read: (keys, call, serves, held) =>
       tier.read(keys, sliceCall(clock, call, slices.readMs), serves, held).catch((thrown) => failedEach(keys, thrown)),
     write: (writes, call) =>
       tier.write(writes, sliceCall(clock, call, slices.writeMs)).catch((thrown) => failedEach(writes, thrown)),
     close: () => tier.close(),
+  };
+  const ask = tier.ask?.bind(tier);
+  if (ask === undefined) return sliced;
+  return {
+    ...sliced,
+    ask(keys, call, held, taker): void {
+      try {
+        ask(keys, sliceCall(clock, call, slices.readMs), held, taker);
+      } catch (thrown) {
+        for (const [at, failed] of failedEach(keys, thrown).entries()) taker.take(failed, at);
+      }
+    },
   };
 }
 

@@ -108,7 +108,20 @@ export class RedisConnections {
     else if (link === undefined) {
       this.refreshSoon();
       taker.fail(new CacheError('level-failed', `no Redis node is known to serve slot ${slot}`));
-    } else link.ask(args, new Routed(taker, slot, args, call, link, this.#recoverFirst));
+    } else link.ask(args, new Routed(taker, slot, args, call, link, this));
+  }
+
+  /**
+   * The connection to a primary, for who asks it for much at once. Where the server refuses some of that, `follow` finds
+   * out where it is answered.
+   */
+  linkTo(shard: string): RedisLink | undefined {
+    return this.#closed ? undefined : this.#links.get(shard);
+  }
+
+  /** Asks once more what `asked` has answered with an error, where that points to; else rejects with it. */
+  follow(slot: number, args: readonly RedisArgument[], call: Call, asked: RedisLink, error: Error): Promise<Reply> {
+    return this.#recover(slot, args, call, asked, error, 1);
   }
 
   /** Somebody answered for a slot that it belongs to another node. */
@@ -134,9 +147,6 @@ export class RedisConnections {
     const owner = this.#table.ownerOf(slot);
     return owner === undefined ? undefined : this.#links.get(owner);
   }
-
-  readonly #recoverFirst: Recover = (slot, args, call, asked, error) =>
-    this.#recover(slot, args, call, asked, error, 1);
 
   async #recover(
     slot: number,
@@ -281,14 +291,6 @@ export class RedisConnections {
   }
 }
 
-type Recover = (
-  slot: number,
-  args: readonly RedisArgument[],
-  call: Call,
-  asked: RedisLink,
-  error: Error,
-) => Promise<Reply>;
-
 /** Lets an error of the server be followed to where it points. Every command has one: it is kept small. */
 class Routed implements ReplyTaker {
   readonly #taker: ReplyTaker;
@@ -296,7 +298,7 @@ class Routed implements ReplyTaker {
   readonly #args: readonly RedisArgument[];
   readonly #call: Call;
   readonly #asked: RedisLink;
-  readonly #recover: Recover;
+  readonly #connections: RedisConnections;
 
   constructor(
     taker: ReplyTaker,
@@ -304,14 +306,14 @@ class Routed implements ReplyTaker {
     args: readonly RedisArgument[],
     call: Call,
     asked: RedisLink,
-    recover: Recover,
+    connections: RedisConnections,
   ) {
     this.#taker = taker;
     this.#slot = slot;
     this.#args = args;
     this.#call = call;
     this.#asked = asked;
-    this.#recover = recover;
+    this.#connections = connections;
   }
 
   take(reply: Reply): void {
@@ -323,7 +325,7 @@ class Routed implements ReplyTaker {
       this.#taker.fail(error);
       return;
     }
-    this.#recover(this.#slot, this.#args, this.#call, this.#asked, error).then(
+    this.#connections.follow(this.#slot, this.#args, this.#call, this.#asked, error).then(
       (reply) => this.#taker.take(reply),
       (thrown: unknown) => this.#taker.fail(toError(thrown)),
     );

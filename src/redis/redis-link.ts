@@ -95,8 +95,14 @@ export class RedisLink {
 
   /** As `send`, without a promise. */
   ask(args: readonly RedisArgument[], taker: ReplyTaker): void {
-    if (this.#ready && this.#connection !== undefined) this.#connection.ask(args, taker);
-    else taker.fail(this.#notConnected());
+    const refused = this.tryAsk(args, taker);
+    if (refused !== undefined) taker.fail(refused);
+  }
+
+  /** As `ask`; the taker hears nothing of what is not asked. @returns why it was not */
+  tryAsk(args: readonly RedisArgument[], taker: ReplyTaker): Error | undefined {
+    if (this.#ready && this.#connection !== undefined) return this.#connection.tryAsk(args, taker);
+    return this.#notConnected();
   }
 
   /**

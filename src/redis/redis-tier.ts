@@ -1,15 +1,17 @@
 import type { Call } from '../core/call.js';
+import { toError } from '../core/errors.js';
 import { partitionOf } from '../core/key.js';
 import type { Outcome, WriteOutcome } from '../core/outcome.js';
-import type { HeldCopies, Serves, Tier, Write } from '../core/tier.js';
+import type { HeldCopies, OutcomeTaker, Serves, Tier, Write } from '../core/tier.js';
 import { batchByPartition, SCRIPT_KEYS_MAX } from './batches.js';
-import { EntryQuestions, type EntryQuestionsOptions } from './entry-questions.js';
 import { HeadReads } from './head-reads.js';
 import type { KeyLayout, PartitionKeys } from './key-layout.js';
-import type { ShardCalls } from './shard-calls.js';
-import { TurnQuestions } from './turn-questions.js';
+import { makePlace, type Place, ReadRow, type ReadRowOptions } from './read-row.js';
+import type { Question, ShardCalls } from './shard-calls.js';
+import { Turn } from './turn.js';
+import { WriteQuestions, type WriteQuestionsOptions } from './write-questions.js';
 
-export interface RedisTierOptions extends EntryQuestionsOptions {
+export interface RedisTierOptions extends WriteQuestionsOptions {
   readonly calls: ShardCalls;
   readonly layout: KeyLayout;
   /** False as long as nobody knows what may not be served; then reads are skipped. */
@@ -19,9 +21,6 @@ export interface RedisTierOptions extends EntryQuestionsOptions {
   close(): Promise<void>;
 }
 
-/** Keys of one MGET; a reply is one piece of work for the server. */
-const READ_KEYS_MAX = 512;
-
 const NOT_READY: Outcome = Object.freeze({ kind: 'skipped', why: 'not-ready' });
 
 /** L2: the entries of a city, in its Redis Cluster or its single Redis. */
@@ -29,65 +28,99 @@ export class RedisTier implements Tier {
   readonly level = 'distributed';
   readonly #options: RedisTierOptions;
   readonly #heads: HeadReads;
-  readonly #questions: EntryQuestions;
-  readonly #turn: TurnQuestions;
+  readonly #rows: ReadRowOptions;
+  readonly #reads: Turn<Place>;
+  readonly #questions: WriteQuestions;
+  readonly #writes: Turn<Question>;
 
   constructor(options: RedisTierOptions) {
+    const { calls } = options;
     this.#options = options;
     this.#heads = new HeadReads({ ...options, readWhole: (keys, call) => this.#readWhole(keys, call) });
-    this.#questions = new EntryQuestions(options);
-    this.#turn = new TurnQuestions(options.connections, options.calls);
+    this.#rows = { ...options, judge: (outcome, partition) => this.#judged(outcome, partition) };
+    this.#reads = new Turn((shard, places, call) => this.#askRow(shard, places, call));
+    this.#questions = new WriteQuestions(options);
+    this.#writes = new Turn((shard, questions, call) => calls.askTogether(shard, questions, call));
   }
 
   read(keys: readonly string[], call: Call, _serves?: Serves, held?: HeldCopies): Promise<readonly Outcome[]> {
-    if (!this.#options.mayRead()) return Promise.resolve(keys.map(() => NOT_READY));
-    return held === undefined ? this.#readWhole(keys, call) : this.#readHeads(keys, held, call);
+    return new Promise((resolve) => this.ask(keys, call, held, new Gathering(keys.length, resolve)));
   }
 
-  async #readHeads(keys: readonly string[], held: HeldCopies, call: Call): Promise<readonly Outcome[]> {
-    const outcomes = await this.#heads.read(keys, held, call);
-    return outcomes.map((outcome, at) => this.#judged(outcome, partitionOf(keys[at] as string)));
+  ask(keys: readonly string[], call: Call, held: HeldCopies | undefined, taker: OutcomeTaker): void {
+    if (!this.#options.mayRead()) for (let at = 0; at < keys.length; at++) taker.take(NOT_READY, at);
+    else if (held === undefined) this.#askWhole(keys, call, taker);
+    else this.#askHeads(keys, held, call, taker);
+  }
+
+  #askHeads(keys: readonly string[], held: HeldCopies, call: Call, taker: OutcomeTaker): void {
+    this.#heads.read(keys, held, call).then(
+      (outcomes) => {
+        for (const [at, key] of keys.entries()) taker.take(this.#judged(outcomes[at] as Outcome, partitionOf(key)), at);
+      },
+      (thrown: unknown) => {
+        const failed: Outcome = { kind: 'failed', error: toError(thrown) };
+        for (const at of keys.keys()) taker.take(failed, at);
+      },
+    );
   }
 
   #readWhole(keys: readonly string[], call: Call): Promise<readonly Outcome[]> {
-    const { calls, connections, layout } = this.#options;
+    return new Promise((resolve) => this.#askWhole(keys, call, new Gathering(keys.length, resolve)));
+  }
+
+  #askWhole(keys: readonly string[], call: Call, taker: OutcomeTaker): void {
     const [only] = keys;
-    return new Promise((resolve) => {
-      if (keys.length === 1 && only !== undefined) {
-        const partition = partitionOf(only);
-        const { slot, entryPrefix } = layout.partitions[partition] as PartitionKeys;
-        const settle = ([outcome]: readonly Outcome[]) => resolve([this.#judged(outcome as Outcome, partition)]);
-        this.#turn.ask(this.#questions.read(slot, [entryPrefix + only], call, settle), call);
-        return;
-      }
-      const batches = batchByPartition(layout, keys, READ_KEYS_MAX, !connections.isCluster);
-      const gathering = new Gathering(keys.length, batches.length, resolve);
-      const questions = batches.map(({ partition: { slot }, at }) => {
-        const some = at.map((one) => this.#entryKey(keys[one] as string));
-        return this.#questions.read(slot, some, call, (outcomes) => {
-          const judge = (outcome: Outcome, nth: number) =>
-            this.#judged(outcome, partitionOf(keys[at[nth] as number] as string));
-          gathering.put(at, outcomes.map(judge));
-        });
-      });
-      calls.askEach(questions, call);
-    });
+    if (keys.length === 1 && only !== undefined) {
+      // Together with what else is asked of its shard in this turn.
+      const place = this.#placeOf(only, taker, 0);
+      this.#reads.add(this.#shardOf(place), place, call);
+      return;
+    }
+    const places = keys.map((key, at) => this.#placeOf(key, taker, at));
+    // Those of a partition are one command.
+    if (this.#options.connections.isCluster) places.sort((a, b) => a.partition - b.partition);
+    const byShard = new Map<string | undefined, Place[]>();
+    for (const place of places) {
+      const shard = this.#shardOf(place);
+      const together = byShard.get(shard);
+      if (together === undefined) byShard.set(shard, [place]);
+      else together.push(place);
+    }
+    for (const [shard, together] of byShard) this.#askRow(shard, together, call);
+  }
+
+  #placeOf(key: string, taker: OutcomeTaker, at: number): Place {
+    const partition = partitionOf(key);
+    const { entryPrefix } = this.#options.layout.partitions[partition] as PartitionKeys;
+    return makePlace(partition, entryPrefix + key, taker, at);
+  }
+
+  #shardOf({ partition }: Place): string | undefined {
+    const { connections, layout } = this.#options;
+    return connections.ownerOf((layout.partitions[partition] as PartitionKeys).slot);
+  }
+
+  #askRow(shard: string | undefined, places: readonly Place[], call: Call): void {
+    this.#options.calls.askGroup(shard, new ReadRow(this.#rows, shard, places, call), call);
   }
 
   write(writes: readonly Write[], call: Call): Promise<readonly WriteOutcome[]> {
-    const { calls, layout } = this.#options;
+    const { calls, connections, layout } = this.#options;
     const [only] = writes;
     return new Promise((resolve) => {
       if (writes.length === 1 && only !== undefined) {
-        this.#turn.ask(this.#questions.write(this.#partitionOf(only.key), writes, call, resolve), call);
+        const question = this.#questions.write(this.#partitionOf(only.key), writes, call, resolve);
+        this.#writes.add(connections.ownerOf(question.slot), question, call);
         return;
       }
       const keys = writes.map(({ key }) => key);
-      const batches = batchByPartition(layout, keys, SCRIPT_KEYS_MAX);
-      const gathering = new Gathering(writes.length, batches.length, resolve);
-      const questions = batches.map(({ partition, at }) => {
+      const gathering = new Gathering<WriteOutcome>(writes.length, resolve);
+      const questions = batchByPartition(layout, keys, SCRIPT_KEYS_MAX).map(({ partition, at }) => {
         const some = at.map((one) => writes[one] as Write);
-        return this.#questions.write(partition, some, call, (outcomes) => gathering.put(at, outcomes));
+        return this.#questions.write(partition, some, call, (outcomes) => {
+          for (const [nth, outcome] of outcomes.entries()) gathering.take(outcome, at[nth] as number);
+        });
       });
       calls.askEach(questions, call);
     });
@@ -106,27 +139,23 @@ export class RedisTier implements Tier {
   #partitionOf(key: string): PartitionKeys {
     return this.#options.layout.partitions[partitionOf(key)] as PartitionKeys;
   }
-
-  #entryKey(key: string): string {
-    return this.#partitionOf(key).entryPrefix + key;
-  }
 }
 
-/** What comes batch by batch, in the order in which it was asked for. One promise for all of it. */
+/** What comes key by key, in the order in which it was asked for. One promise for all of it. */
 class Gathering<O> {
   readonly #outcomes: O[];
   readonly #resolve: (outcomes: readonly O[]) => void;
   #missing: number;
 
-  constructor(length: number, batches: number, resolve: (outcomes: readonly O[]) => void) {
+  constructor(length: number, resolve: (outcomes: readonly O[]) => void) {
     this.#outcomes = new Array<O>(length);
-    this.#missing = batches;
+    this.#missing = length;
     this.#resolve = resolve;
-    if (batches === 0) resolve([]);
+    if (length === 0) resolve([]);
   }
 
-  put(at: readonly number[], outcomes: readonly O[]): void {
-    for (let nth = 0; nth < at.length; nth++) this.#outcomes[at[nth] as number] = outcomes[nth] as O;
+  take(outcome: O, at: number): void {
+    this.#outcomes[at] = outcome;
     this.#missing -= 1;
     if (this.#missing === 0) this.#resolve(this.#outcomes);
   }

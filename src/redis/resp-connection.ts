@@ -74,17 +74,24 @@ export class RespConnection {
 
   /** Behind what was asked before. */
   ask(args: readonly RedisArgument[], taker: ReplyTaker): void {
-    if (this.#lost !== undefined) {
-      taker.fail(this.#lost);
-      return;
-    }
+    const refused = this.tryAsk(args, taker);
+    if (refused !== undefined) taker.fail(refused);
+  }
+
+  /**
+   * As `ask`, for who asks for much at once and counts the answers: they come in the order of what was asked. What is not
+   * asked is not answered either.
+   * @returns why it was not asked
+   */
+  tryAsk(args: readonly RedisArgument[], taker: ReplyTaker): Error | undefined {
+    if (this.#lost !== undefined) return this.#lost;
     const unsentBytes = this.#socket.writableLength + this.#encoder.length;
     if (unsentBytes > UNSENT_MAX_BYTES || !this.#waiting.add(taker)) {
-      taker.fail(new CacheError('overloaded', `${this.#name} has more to answer than may wait for it`));
-      return;
+      return new CacheError('overloaded', `${this.#name} has more to answer than may wait for it`);
     }
     this.#encoder.add(args);
     this.#flushLater();
+    return undefined;
   }
 
   /** Listens to a shard channel for as long as the connection lasts, or the server serves the slot. */

@@ -24,6 +24,16 @@ export interface Question {
   settle(answer: Answer<Reply>): void;
 }
 
+/** What one shard is asked at once, behind one guard. */
+export interface Group {
+  /** How many keys it is for. */
+  readonly keys: number;
+  /** Resolves when all were answered; rejects when all failed, for the guard is to learn of a shard that does nothing else. */
+  ask(): Promise<void>;
+  /** The shard is not asked, or not waited for any more: whatever is not answered yet will not be. */
+  end(why: Unanswered): void;
+}
+
 /** A question whose answer is a promise. */
 export interface Asking<T> {
   readonly slot: number;
@@ -64,15 +74,19 @@ export class ShardCalls {
 
   /** As `askEach`, of one shard. */
   askTogether(shard: string | undefined, questions: readonly Question[], call: Call): void {
+    this.askGroup(shard, new Together(questions, shard ?? 'none'), call);
+  }
+
+  /** Has a shard asked behind its guard; what cannot be is ended at once. */
+  askGroup(shard: string | undefined, group: Group, call: Call): void {
     const skipped = this.#skip(shard, call);
     if (shard === undefined || skipped !== undefined) {
-      for (const question of questions) question.settle(skipped ?? NOT_READY);
+      group.end(skipped ?? NOT_READY);
       return;
     }
-    const together = new Together(questions, shard);
     this.#guard
-      .run(shard, call, () => together.ask(), together.keys)
-      .catch((thrown: unknown) => together.end(unanswered(thrown, shard)));
+      .run(shard, call, () => group.ask(), group.keys)
+      .catch((thrown: unknown) => group.end(unanswered(thrown, shard)));
   }
 
   /** As `askEach`; answers in the order of the questions. Never rejects. */
@@ -127,7 +141,7 @@ export class ShardCalls {
 }
 
 /** Questions to one shard behind one guard: it waits once for all of them, and each is settled as it is answered. */
-class Together {
+class Together implements Group {
   readonly keys: number;
   readonly #open: (Question | undefined)[];
   readonly #shard: string;
@@ -144,7 +158,6 @@ class Together {
     this.keys = questions.reduce((sum, question) => sum + question.keys, 0);
   }
 
-  /** Resolves when all were answered; rejects when all failed, for the guard is to learn of a shard that does nothing else. */
   ask(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -163,7 +176,6 @@ class Together {
     this.#settle(at, unanswered(error, this.#shard));
   }
 
-  /** The guard does not wait, or not any more: whatever is not answered yet will not be. */
   end(why: Unanswered): void {
     for (let i = 0; i < this.#open.length; i++) {
       const question = this.#open[i];
@@ -202,7 +214,7 @@ class Part implements ReplyTaker {
 }
 
 /** What an error of the guard, of the connection or of the server means to the level. */
-function unanswered(thrown: unknown, shard: string): Unanswered {
+export function unanswered(thrown: unknown, shard: string): Unanswered {
   const error = toError(thrown);
   if (error instanceof CacheError) {
     if (error.code === 'breaker-open' || error.code === 'overloaded') return { kind: 'skipped', why: error.code };
