@@ -127,7 +127,7 @@ export const coreBugs = [
     id: 'value-shared-with-giver',
     what: 'what was given is kept as it is where no bytes are made of it',
     file: 'src/codec/frozen-copy.ts',
-    find: 'copy[key] = part;',
+    find: 'copy[key] = this.#partOf(record[key], depth);',
     replace: 'copy[key] = record[key];',
     tests: ['src/codec/frozen-copy.test.ts'],
   },

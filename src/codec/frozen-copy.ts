@@ -1,58 +1,71 @@
-import { types } from 'node:util';
 import type { FrozenDates } from './immutable.js';
 import { DEPTH_MAX } from './mark.js';
-
-/** Told apart from every value: it takes the bytes to copy it, or it cannot be kept at all. */
-export const NOT_COPIED: unique symbol = Symbol('not copied');
+import { RecordShapes } from './record-shapes.js';
 
 /**
- * What decoding the bytes of `value` would give to many readers, made without the bytes: plain objects, arrays, dates
+ * What decoding the bytes of a value would give to many readers, made without the bytes: plain objects, arrays, dates
  * and what is no object. The rest (and what is refused, for the words of the refusal) is left to the codec.
  */
-export function frozenCopy(value: unknown, dates: FrozenDates): unknown {
-  return copyOf(value, dates, 0);
-}
+export class FrozenCopier {
+  readonly #dates: FrozenDates;
+  readonly #shapes: RecordShapes;
+  /** Whether all that was met is of the kinds that can be copied so. From the first other one on nothing is looked at. */
+  #succeeds = true;
 
-function copyOf(value: unknown, dates: FrozenDates, depth: number): unknown {
-  switch (typeof value) {
-    case 'object':
-      return value === null ? null : copyOfObject(value, dates, depth);
-    case 'function':
-    case 'symbol':
-      return NOT_COPIED;
-    default:
-      return value;
+  constructor(dates: FrozenDates) {
+    this.#dates = dates;
+    this.#shapes = new RecordShapes((part, depth) => this.#partOf(part, depth));
   }
-}
 
-function copyOfObject(value: object, dates: FrozenDates, depth: number): unknown {
-  if (depth === DEPTH_MAX) return NOT_COPIED;
-  switch (Object.getPrototypeOf(value)) {
-    case Object.prototype: {
-      const record = value as Readonly<Record<string, unknown>>;
-      const copy: Record<string, unknown> = {};
-      // Not by Object.keys, which makes an array, nor by spreading, after which freezing takes ten times as long.
-      for (const key in record) {
-        if (key === '__proto__' || !Object.hasOwn(record, key)) return NOT_COPIED;
-        const part = copyOf(record[key], dates, depth + 1);
-        if (part === NOT_COPIED) return NOT_COPIED;
-        copy[key] = part;
+  /**
+   * The copy; undefined when there is none.
+   * @throws whatever a getter or a proxy of the user's throws, and TypeError for what only looks like a Date
+   */
+  copyOf(value: unknown): unknown {
+    this.#succeeds = true;
+    const copy = this.#partOf(value, 0);
+    return this.#succeeds ? copy : undefined;
+  }
+
+  #partOf(value: unknown, depth: number): unknown {
+    if (typeof value === 'object') return value === null ? null : this.#copyOfObject(value, depth);
+    return typeof value === 'function' || typeof value === 'symbol' ? this.#fail() : value;
+  }
+
+  #copyOfObject(value: object, depth: number): unknown {
+    if (depth === DEPTH_MAX || !this.#succeeds) return this.#fail();
+    switch (Object.getPrototypeOf(value)) {
+      case Object.prototype: {
+        const make = this.#shapes.makerOf(value);
+        return make === undefined ? this.#copyOfRecord(value, depth + 1) : make(value, depth + 1);
       }
-      return Object.freeze(copy);
+      case Array.prototype:
+        return Array.isArray(value) ? this.#copyOfArray(value, depth + 1) : this.#fail();
+      case Date.prototype:
+        return this.#dates.copyOf(value as Date);
+      default:
+        return this.#fail();
     }
-    case Array.prototype: {
-      if (!Array.isArray(value)) return NOT_COPIED;
-      const copy: unknown[] = [];
-      for (const item of value) {
-        const part = copyOf(item, dates, depth + 1);
-        if (part === NOT_COPIED) return NOT_COPIED;
-        copy.push(part);
-      }
-      return Object.freeze(copy);
+  }
+
+  #copyOfRecord(value: object, depth: number): unknown {
+    const record = value as Readonly<Record<string, unknown>>;
+    const copy: Record<string, unknown> = {};
+    // Not by Object.keys, which makes an array, nor by spreading, after which freezing takes ten times as long.
+    for (const key in record) {
+      if (key === '__proto__' || !Object.hasOwn(record, key)) return this.#fail();
+      copy[key] = this.#partOf(record[key], depth);
     }
-    case Date.prototype:
-      return types.isDate(value) ? dates.copyOf(value) : NOT_COPIED;
-    default:
-      return NOT_COPIED;
+    return Object.freeze(copy);
+  }
+
+  #copyOfArray(items: readonly unknown[], depth: number): unknown {
+    const copy: unknown[] = [];
+    for (const item of items) copy.push(this.#partOf(item, depth));
+    return Object.freeze(copy);
+  }
+
+  #fail(): undefined {
+    this.#succeeds = false;
   }
 }

@@ -40,30 +40,38 @@ export class FrozenDates {
 
   /** The kept one of this instant, else `date` itself, guarded from now on. */
   of(date: Date): Date {
-    return this.kept(date) ?? this.#keep(date);
+    const ms = date.getTime();
+    return this.#at(ms) ?? this.#keep(date, ms);
   }
 
-  /** The same for a date of somebody else's, which stays as it is. */
+  /**
+   * The same for a date of somebody else's, which stays as it is.
+   * @throws TypeError when it is no Date
+   */
   copyOf(date: Date): Date {
-    return this.kept(date) ?? this.#keep(new Date(Date.prototype.getTime.call(date)));
+    const ms = Date.prototype.getTime.call(date);
+    return this.#at(ms) ?? this.#keep(new Date(ms), ms);
   }
 
   /** The one of this instant, if it is among the last. */
   kept(date: Date): Date | undefined {
-    const kept = this.#kept[placeOf(date)];
-    return kept !== undefined && kept.getTime() === date.getTime() ? kept : undefined;
+    return this.#at(date.getTime());
   }
 
-  #keep(date: Date): Date {
+  #at(ms: number): Date | undefined {
+    const kept = this.#kept[placeOf(ms)];
+    return kept !== undefined && kept.getTime() === ms ? kept : undefined;
+  }
+
+  #keep(date: Date, ms: number): Date {
     const frozen = shadow(date, DATE_MUTATORS, REFUSE_DATE);
-    this.#kept[placeOf(date)] = frozen;
+    this.#kept[placeOf(ms)] = frozen;
     return frozen;
   }
 }
 
 /** Whole seconds, one after the other, take places one after the other. */
-function placeOf(date: Date): number {
-  const ms = date.getTime();
+function placeOf(ms: number): number {
   const seconds = Math.floor(ms / 1_000);
   return (seconds + Math.imul(ms - seconds * 1_000, 0x9e3779b1)) & (DATES_KEPT - 1);
 }

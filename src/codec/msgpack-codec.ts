@@ -2,7 +2,7 @@ import { Packr, RESERVE_START_SPACE, RESET_BUFFER_MODE } from 'msgpackr';
 import type { Codec, Decoded, Readers } from '../core/codec.js';
 import { CacheError } from '../core/errors.js';
 import { DEFLATED_FORMAT, deflate, inflate } from './deflate.js';
-import { frozenCopy, NOT_COPIED } from './frozen-copy.js';
+import { FrozenCopier } from './frozen-copy.js';
 import { FrozenDates } from './immutable.js';
 import { isPackable, toPackable } from './packable.js';
 import { Restorer } from './restore.js';
@@ -50,6 +50,7 @@ export class MsgpackCodec implements Codec {
     structuredClone: false,
   });
   readonly #dates = new FrozenDates();
+  readonly #copier = new FrozenCopier(this.#dates);
   readonly #restorer = new Restorer(this.#dates);
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   /** What of the source is to be read: all behind the format byte. */
@@ -86,8 +87,7 @@ export class MsgpackCodec implements Codec {
 
   copy(value: unknown): unknown {
     try {
-      const copy = frozenCopy(value, this.#dates);
-      return copy === NOT_COPIED ? undefined : copy;
+      return this.#copier.copyOf(value);
     } catch {
       // A getter of the user's threw: `encode` says so in its own words.
       return undefined;

@@ -26,7 +26,7 @@ import { keyspacesOf } from './keyspace.js';
 import type { Answer } from './ladder.js';
 import { throwIfLoadFailed } from './load-failures.js';
 import type { Loader } from './loader.js';
-import { NOT_HERE } from './local.js';
+import { isHere } from './local.js';
 import { type Deadlines, Reader, type ReaderParts, UNREADABLE } from './reader.js';
 import { cacheStats, type StatsParts } from './stats.js';
 import type { Write } from './tier.js';
@@ -65,7 +65,7 @@ export class Engine implements Cache {
 
   peek<T = unknown>(key: string): T | undefined {
     const value = this.#parts.local.read(key);
-    if (value === NOT_HERE) return undefined;
+    if (!isHere(value)) return undefined;
     this.#parts.tally.hit('local');
     return value as T | undefined;
   }
@@ -73,7 +73,7 @@ export class Engine implements Cache {
   get<T = unknown>(key: string, call?: CallOptions): Promise<T | undefined> {
     const value = this.#readLocal(key);
     // No async frame, no clock, no deadline between a caller and a hit in this process.
-    if (value !== NOT_HERE) return Promise.resolve(value as T | undefined);
+    if (isHere(value)) return Promise.resolve(value as T | undefined);
     return this.#getBelow(key, call) as Promise<T | undefined>;
   }
 
@@ -103,7 +103,7 @@ export class Engine implements Cache {
   getOrLoad<T = unknown>(key: string, load: Load<T>, options?: LoadOptions<T>): Promise<T | undefined> {
     if (options?.refresh !== true) {
       const value = this.#readLocal(key);
-      if (value !== NOT_HERE) return Promise.resolve(value as T | undefined);
+      if (isHere(value)) return Promise.resolve(value as T | undefined);
     }
     const loader: Loader = {
       load: async (_keys, call) => {
@@ -189,7 +189,7 @@ export class Engine implements Cache {
 
   async has(key: string, options?: CallOptions): Promise<boolean> {
     const value = this.#readLocal(key);
-    if (value !== NOT_HERE) return value !== undefined;
+    if (isHere(value)) return value !== undefined;
     const answer = await this.#readBelow(key, this.#begin([key], options, 'readMs'));
     return answer.entry?.kind === 'value';
   }
@@ -288,7 +288,7 @@ export class Engine implements Cache {
   #readLocal(key: string): unknown {
     if (--this.#untilSample === 0) return this.#readLocalTimed(key);
     const value = this.#parts.local.read(key);
-    if (value !== NOT_HERE) this.#parts.tally.hit('local');
+    if (isHere(value)) this.#parts.tally.hit('local');
     return value;
   }
 
@@ -297,7 +297,7 @@ export class Engine implements Cache {
     this.#untilSample = SAMPLE_EVERY;
     const startedMs = clock.monotonicMs();
     const value = local.read(key);
-    if (value === NOT_HERE) return value;
+    if (!isHere(value)) return value;
     tally.duration('get:local', clock.monotonicMs() - startedMs);
     tally.hit('local');
     return value;
@@ -308,7 +308,7 @@ export class Engine implements Cache {
     const open: string[] = [];
     for (const key of new Set(keys)) {
       const value = this.#readLocal(key);
-      if (value === NOT_HERE) open.push(key);
+      if (!isHere(value)) open.push(key);
       else if (value !== undefined) found.set(key, value);
     }
     return { found, open };
@@ -316,7 +316,7 @@ export class Engine implements Cache {
 
   /** What is cached of a key, with what is known about it; undefined for what is not there, absent or deleted. */
   async #find(key: string, call: Call): Promise<FoundValue | undefined> {
-    if (this.#readLocal(key) !== NOT_HERE) {
+    if (isHere(this.#readLocal(key))) {
       const held = this.#parts.local.find(key);
       if (held !== undefined) {
         return held.entry.kind === 'value'

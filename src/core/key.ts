@@ -12,8 +12,6 @@ export const PARTITIONS = 256;
 /** Finer shares by which peers own keys; bucket `b` lies in partition `b mod 256`. */
 export const BUCKETS = 4_096;
 
-const LONE_SURROGATE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/;
-
 /** @throws CacheError `invalid-key` unless `key` is a string of 1 to 1,024 bytes of well-formed UTF-8. */
 export function checkKey(key: string): void {
   checkText(key, 'key', 'invalid-key', KEY_BYTES_MAX);
@@ -54,7 +52,7 @@ export function checkText(
       );
     }
   }
-  if (LONE_SURROGATE.test(text)) {
+  if (!text.isWellFormed()) {
     throw new CacheError(code, `${field} has half of a surrogate pair, which UTF-8 cannot express`, { field });
   }
 }

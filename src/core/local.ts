@@ -4,6 +4,14 @@ import type { WriteOutcome } from './outcome.js';
 /** Told apart from every value, `undefined` (an absent entry) among them. */
 export const NOT_HERE: unique symbol = Symbol('not here');
 
+/**
+ * Whether what `LocalTier.read` gave is an answer: no value is a symbol. To compare it with this one is a call for V8,
+ * which does not know that a module's symbol stays the same, and takes a tenth of a hit.
+ */
+export function isHere(found: unknown): boolean {
+  return typeof found !== 'symbol';
+}
+
 /** An entry of this process with what is known about its use. */
 export interface LocalEntry {
   /** Its payload is empty: `value` holds it decoded. */

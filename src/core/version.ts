@@ -57,7 +57,7 @@ export const VERSION_HEX = 40;
 
 /** A reading as 16 lower-case hex digits: text order is time order, under every locale. */
 export function encodeHlc(hlc: Hlc): string {
-  return milliseconds.encode(hlc.ms) + hex(hlc.counter, 4);
+  return milliseconds.encode(hlc.ms) + BYTES[hlc.counter >> 8] + BYTES[hlc.counter & 0xff];
 }
 
 export function decodeHlc(text: string): Hlc {
@@ -95,6 +95,9 @@ export function clampEventTimeMs(eventTimeMs: number, wallMs: number): number {
 function hex(value: number, width: number): string {
   return value.toString(16).padStart(width, '0');
 }
+
+/** All bytes in two digits. */
+const BYTES: readonly string[] = Array.from({ length: 256 }, (_, byte) => hex(byte, 2));
 
 /** Twelve digits; remembers the last ones, since versions that are made here share their millisecond and their origin. */
 class HexDigits {

@@ -4,7 +4,19 @@ const TWO_32 = 2 ** 32;
 /** So many different values of a column are known by a byte. */
 const KNOWN_MAX = 256;
 
-/** Readings, 8 bytes each: 48 bits of time and 16 of counter. Takes nothing before there is one that is not zero. */
+/** A reading in two words: 48 bits of time and 16 of counter. */
+export function writeHlc(words: Uint32Array, at: number, { ms, counter }: Hlc): void {
+  // An array of words takes the lower 32 bits by itself, several times as fast as a remainder of doubles.
+  words[at] = ms;
+  words[at + 1] = (Math.floor(ms / TWO_32) << 16) | counter;
+}
+
+export function readHlc(words: Uint32Array, at: number): Hlc {
+  const high = words[at + 1] as number;
+  return { ms: (high >>> 16) * TWO_32 + (words[at] as number), counter: high & 0xffff };
+}
+
+/** Readings of which nearly all are zero. Takes nothing before there is another. */
 export class HlcColumn {
   readonly #slots: number;
   #words: Uint32Array | undefined;
@@ -13,19 +25,20 @@ export class HlcColumn {
     this.#slots = slots;
   }
 
-  write(at: number, { ms, counter }: Hlc): void {
+  write(at: number, hlc: Hlc): void {
     if (this.#words === undefined) {
-      if (ms === 0 && counter === 0) return;
+      if (hlc.ms === 0 && hlc.counter === 0) return;
       this.#words = new Uint32Array(2 * this.#slots);
     }
-    this.#words[2 * at] = ms % TWO_32;
-    this.#words[2 * at + 1] = (Math.floor(ms / TWO_32) << 16) | counter;
+    writeHlc(this.#words, 2 * at, hlc);
   }
 
   read(at: number): Hlc {
-    if (this.#words === undefined) return HLC_ZERO;
-    const high = this.#words[2 * at + 1] as number;
-    return { ms: (high >>> 16) * TWO_32 + (this.#words[2 * at] as number), counter: high & 0xffff };
+    return this.#words === undefined ? HLC_ZERO : readHlc(this.#words, 2 * at);
+  }
+
+  isZero(at: number): boolean {
+    return this.#words === undefined || (this.#words[2 * at] === 0 && this.#words[2 * at + 1] === 0);
   }
 }
 

@@ -1,49 +1,58 @@
 import { type Entry, type EntryKind, makeEntry, NO_TAGS } from '../core/entry.js';
 import type { Filled } from '../core/floors.js';
-import { laterHlc } from '../core/hlc.js';
-import { HlcColumn, RareColumn, RepeatedColumn } from './columns.js';
+import { compareHlc, HLC_ZERO, type Hlc, laterHlc } from '../core/hlc.js';
+import { compareVersions, type Version } from '../core/version.js';
+import { HlcColumn, RareColumn, RepeatedColumn, readHlc, writeHlc } from './columns.js';
 
 const KINDS: readonly EntryKind[] = ['value', 'absent', 'tombstone'];
 
+/** What every entry has and every put reads or writes, side by side: event time, creation, reading of the version, fill start. */
+const ROW_BYTES = 32;
+const TIMES = ROW_BYTES / 8;
+const WORDS = ROW_BYTES / 4;
+/** In times. */
+const CREATED = 1;
+/** In words, behind the two times. */
+const HLC = 4;
+const FILL_START = 6;
+
 /**
- * What is known of the entries of one page, one array per field: a fifth of what objects would take, and nothing for
- * the garbage collector to visit. What most entries do not have takes nothing while no entry of the page has it.
- * Payloads and times that count down live elsewhere.
+ * What is known of the entries of one page: a fifth of what objects would take, and nothing for the garbage collector to
+ * visit. What a byte is enough for, and what most entries do not have, lies in columns; the latter take nothing while no
+ * entry of the page has such. Payloads and times that count down live elsewhere.
  */
 export class EntryColumns {
   readonly #slots: number;
   readonly #kinds: Uint8Array;
-  readonly #eventTimesMs: Float64Array;
-  readonly #hlcs: HlcColumn;
+  readonly #times: Float64Array;
+  readonly #words: Uint32Array;
   readonly #origins: RepeatedColumn;
-  readonly #fillStarts: HlcColumn;
   readonly #fences: HlcColumn;
-  readonly #createdAtsMs: Float64Array;
   readonly #staleWhileRevalidatesMs: RareColumn;
   readonly #staleIfErrorsMs: RareColumn;
   #tags: (readonly string[])[] | undefined;
 
   constructor(slots: number) {
     this.#slots = slots;
+    const rows = new ArrayBuffer(slots * ROW_BYTES);
     this.#kinds = new Uint8Array(slots);
-    this.#eventTimesMs = new Float64Array(slots);
-    this.#hlcs = new HlcColumn(slots);
+    this.#times = new Float64Array(rows);
+    this.#words = new Uint32Array(rows);
     this.#origins = new RepeatedColumn(slots);
-    this.#fillStarts = new HlcColumn(slots);
     this.#fences = new HlcColumn(slots);
-    this.#createdAtsMs = new Float64Array(slots);
     this.#staleWhileRevalidatesMs = new RareColumn(slots);
     this.#staleIfErrorsMs = new RareColumn(slots);
   }
 
   write(at: number, entry: Entry): void {
+    const { version } = entry;
     this.#kinds[at] = KINDS.indexOf(entry.kind);
-    this.#eventTimesMs[at] = entry.version.eventTimeMs;
-    this.#hlcs.write(at, entry.version.hlc);
-    this.#origins.write(at, entry.version.origin);
-    this.#fillStarts.write(at, entry.fillStart);
+    this.#times[at * TIMES] = version.eventTimeMs;
+    this.#times[at * TIMES + CREATED] = entry.createdAtMs;
+    writeHlc(this.#words, at * WORDS + HLC, version.hlc);
+    writeHlc(this.#words, at * WORDS + FILL_START, entry.fillStart);
+    this.#origins.write(at, version.origin);
     this.#fences.write(at, entry.fence);
-    this.#createdAtsMs[at] = entry.createdAtMs;
     this.#staleWhileRevalidatesMs.write(at, entry.staleWhileRevalidateMs);
     this.#staleIfErrorsMs.write(at, entry.staleIfErrorMs);
     this.#writeTags(at, entry.tags);
@@ -53,19 +62,26 @@ export class EntryColumns {
     return makeEntry(
       this.kind(at),
       payload,
-      {
-        eventTimeMs: this.#eventTimesMs[at] as number,
-        hlc: this.#hlcs.read(at),
-        origin: this.#origins.read(at),
-      },
-      this.#fillStarts.read(at),
+      this.#versionAt(at),
+      this.#fillStartAt(at),
       this.#fences.read(at),
-      this.#createdAtsMs[at] as number,
+      this.#times[at * TIMES + CREATED] as number,
       freshUntilMs,
       this.#staleWhileRevalidatesMs.read(at),
       this.#staleIfErrorsMs.read(at),
       this.#tagsOf(at),
     );
+  }
+
+  /**
+   * Whether a set of `entry` simply takes the place of what is here: its version is newer, and neither knows of a delete.
+   * That is what `mergeEntries` would find, without an object of what is here.
+   */
+  isReplacedBy(at: number, { kind, version, fillStart, fence }: Entry): boolean {
+    if (kind === 'tombstone' || !this.#fences.isZero(at) || compareHlc(fence, HLC_ZERO) !== 0) return false;
+    if (compareHlc(fillStart, HLC_ZERO) <= 0) return false;
+    const newer = version.eventTimeMs - (this.#times[at * TIMES] as number);
+    return newer > 0 || (newer === 0 && compareVersions(version, this.#versionAt(at)) > 0);
   }
 
   kind(at: number): EntryKind {
@@ -79,7 +95,7 @@ export class EntryColumns {
 
   /** What a floor is compared with. */
   filled(at: number): Filled {
-    const fillStart = this.#fillStarts.read(at);
+    const fillStart = this.#fillStartAt(at);
     const proof = this.kind(at) === 'tombstone' ? laterHlc(fillStart, this.#fences.read(at)) : fillStart;
     return { fillStart: proof, tags: this.#tagsOf(at) };
   }
@@ -87,6 +103,18 @@ export class EntryColumns {
   /** Lets go of what a slot without entry would keep alive. */
   release(at: number): void {
     this.#writeTags(at, NO_TAGS);
+  }
+
+  #versionAt(at: number): Version {
+    return {
+      eventTimeMs: this.#times[at * TIMES] as number,
+      hlc: readHlc(this.#words, at * WORDS + HLC),
+      origin: this.#origins.read(at),
+    };
+  }
+
+  #fillStartAt(at: number): Hlc {
+    return readHlc(this.#words, at * WORDS + FILL_START);
   }
 
   #tagsOf(at: number): readonly string[] {

@@ -19,3 +19,14 @@ export interface MemoryTierParts {
   /** As the clock's `monotonicMs`, perhaps a little behind; what it costs, every hit costs. Left out, that one. */
   readonly recentMs?: () => number;
 }
+
+/** What is known of a put besides its entry. */
+export interface Arrival {
+  readonly nowMs: number;
+  /** What to add to a monotonic instant to have the wall time. */
+  readonly aheadMs: number;
+  /** The value as an object, and what it takes. */
+  readonly copy: unknown;
+  readonly copyBytes: number;
+  readonly hot: boolean;
+}

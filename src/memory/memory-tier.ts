@@ -11,7 +11,7 @@ import { ENTRY_OVERHEAD_BYTES, sizeOf } from './entry-size.js';
 import type { EvictionPolicy } from './eviction.js';
 import { KeyIndex } from './key-index.js';
 import { positiveLimit } from './limit.js';
-import type { MemoryTierParts } from './memory-tier-parts.js';
+import type { Arrival, MemoryTierParts } from './memory-tier-parts.js';
 import { type KeptPayload, keepPayload, payloadOf } from './payload.js';
 import type { SlotRows } from './slot-rows.js';
 import { COPIED, FREE, isDecoded, NO_STAMP, NOTHING, type Page, READ_ONCE, SHARED, Slots, UNREAD } from './slots.js';
@@ -138,22 +138,28 @@ export class MemoryTier implements LocalTier {
     this.#sweep(nowMs);
     if (!this.#floors.passes(key, filledOf(entry))) return { kind: 'superseded' };
     const slot = this.#liveSlot(key, nowMs);
-    if (copy !== undefined && !this.#keepsObject(slot, copy)) {
+    const copyBytes = copy === undefined ? 0 : decodedBytes(copy);
+    if (copy !== undefined && !this.#keepsObject(slot, copyBytes)) {
       return this.put(key, { ...entry, payload: this.#codec.encode(copy) }, mode, undefined, hot);
     }
-    const current = slot === undefined ? undefined : this.#entryAt(slot, nowMs);
+    const arrival: Arrival = { nowMs, aheadMs: this.#wallAheadMs(nowMs), copy, copyBytes, hot };
+    if (slot === undefined || (mode === 'set' && !hot && this.#isReplacedBy(slot, entry))) {
+      this.#keep(key, slot, entry, true, arrival);
+      return STORED;
+    }
+    const current = this.#entryAt(slot, arrival.aheadMs);
     const merged = mergeEntries(current, entry, mode);
     const isConfirmed = merged.accepted || (mode === 'fill' && isSameData(merged.entry, entry));
-    if (merged.entry !== current) this.#keep(key, slot, merged.entry, nowMs, isConfirmed, copy, hot);
-    else if (slot !== undefined && isConfirmed) this.#trust(this.#slots.pageOf(slot), Slots.placeOf(slot), nowMs);
-    if (slot !== undefined && hot && this.#index.get(key) === slot) this.#eviction.favor(slot);
+    if (merged.entry !== current) this.#keep(key, slot, merged.entry, isConfirmed, arrival);
+    else if (isConfirmed) this.#trust(this.#slots.pageOf(slot), Slots.placeOf(slot), nowMs);
+    if (hot && this.#index.get(key) === slot) this.#eviction.favor(slot);
     return merged.accepted ? STORED : { kind: 'superseded', by: merged.entry.version };
   }
 
   confirm(key: string, told: Entry): void {
     const nowMs = this.#clock.monotonicMs();
     const slot = this.#liveSlot(key, nowMs);
-    if (slot === undefined || !isSameData(this.#entryAt(slot, nowMs), told)) return;
+    if (slot === undefined || !isSameData(this.#entryAt(slot, this.#wallAheadMs(nowMs)), told)) return;
     this.#trust(this.#slots.pageOf(slot), Slots.placeOf(slot), nowMs);
   }
 
@@ -268,8 +274,8 @@ export class MemoryTier implements LocalTier {
   }
 
   /** Objects take three times what their bytes do: where room is short, only what was read as one stays one. */
-  #keepsObject(slot: number | undefined, copy: unknown): boolean {
-    if (this.#bytes + decodedBytes(copy) < this.#maxBytes * PLENTY_SHARE) return true;
+  #keepsObject(slot: number | undefined, copyBytes: number): boolean {
+    if (this.#bytes + copyBytes < this.#maxBytes * PLENTY_SHARE) return true;
     return slot !== undefined && this.#slots.pageOf(slot).rows.content(Slots.placeOf(slot)) === SHARED;
   }
 
@@ -280,37 +286,34 @@ export class MemoryTier implements LocalTier {
     return undefined;
   }
 
-  #entryAt(slot: number, nowMs: number): Entry {
+  #entryAt(slot: number, aheadMs: number): Entry {
     const page = this.#slots.pageOf(slot);
     const at = Slots.placeOf(slot);
-    return page.entries.read(at, HELD, page.rows.freshUntilMs(at) + this.#wallAheadMs(nowMs));
+    return page.entries.read(at, HELD, page.rows.freshUntilMs(at) + aheadMs);
+  }
+
+  #isReplacedBy(slot: number, entry: Entry): boolean {
+    return this.#slots.pageOf(slot).entries.isReplacedBy(Slots.placeOf(slot), entry);
   }
 
   /** Makes `entry` what is kept of `key`, if there is room and use for it. */
-  #keep(
-    key: string,
-    held: number | undefined,
-    entry: Entry,
-    nowMs: number,
-    isConfirmed: boolean,
-    copy: unknown,
-    hot: boolean,
-  ): void {
-    const freshUntilMs = entry.freshUntilMs - this.#wallAheadMs(nowMs);
+  #keep(key: string, held: number | undefined, entry: Entry, isConfirmed: boolean, arrival: Arrival): void {
+    const { nowMs, aheadMs } = arrival;
+    const freshUntilMs = entry.freshUntilMs - aheadMs;
     const isDead = nowMs >= freshUntilMs + Math.max(entry.staleWhileRevalidateMs, entry.staleIfErrorMs);
     const isHeld = held !== undefined && entry.payload === HELD;
-    const value = isHeld || entry.kind !== 'value' ? undefined : copy;
-    const objectBytes = value === undefined ? 0 : decodedBytes(value);
+    const value = isHeld || entry.kind !== 'value' ? undefined : arrival.copy;
+    const objectBytes = value === undefined ? 0 : arrival.copyBytes;
     const sizeBytes = isHeld ? this.#sizeOf(held) : sizeOf(key, entry) + objectBytes;
     if (isDead || sizeBytes > this.#maxBytes) {
       if (held !== undefined) this.#remove(held);
       return;
     }
-    const slot = held ?? this.#insert(key, sizeBytes, nowMs, hot);
+    const slot = held ?? this.#insert(key, sizeBytes, nowMs, arrival.hot);
     if (slot === undefined) return;
     const page = this.#slots.pageOf(slot);
     const at = Slots.placeOf(slot);
-    if (held !== undefined) this.#resize(slot, sizeBytes);
+    if (held !== undefined && sizeBytes !== page.sizesBytes[at]) this.#resize(slot, sizeBytes);
     page.rows.setFreshUntilMs(at, freshUntilMs);
     page.rows.setStamp(at, value === undefined ? NO_STAMP : this.#stamp());
     page.entries.write(at, entry);
@@ -386,7 +389,6 @@ export class MemoryTier implements LocalTier {
     }
   }
 
-  /** What to add to a monotonic instant to have the wall time. */
   #wallAheadMs(nowMs: number): number {
     return this.#clock.wallMs() - nowMs;
   }

@@ -38,10 +38,11 @@ const OVERWEIGHT = 8;
 /** What is provided for at once: such arrays take no memory before they are written to, and need not be copied. */
 const BEGUN_SLOTS_MAX = 1 << 20;
 
-/** A row per slot, side by side since they are used together: previous, next, hash of the key. */
-const ROW = 3;
+/** A row per slot, side by side since they are used together: previous, next, hash of the key, weight. */
+const ROW = 4;
 const NEXT = 1;
 const HASH = 2;
+const WEIGHT = 3;
 
 /**
  * A state per slot, all that nearly every hit looks at: frequency in the low bits, then the list, then a mark for the
@@ -75,7 +76,6 @@ export class WindowTinyLfu implements EvictionPolicy {
   /** Of a xorshift generator: who is welcome must not be foreseen by those who would flood the cache. */
   #chance: number;
   #rows: Int32Array;
-  #weights: Uint32Array;
   #states: Uint32Array;
   /** First and last of each list, -1 for none. First is the least recently used. */
   readonly #first = new Int32Array(LISTS).fill(-1);
@@ -98,7 +98,6 @@ export class WindowTinyLfu implements EvictionPolicy {
     this.#chance = (seed | 0) === 0 ? 1 : seed | 0;
     const begun = Math.min(slots, BEGUN_SLOTS_MAX);
     this.#rows = new Int32Array(begun * ROW);
-    this.#weights = new Uint32Array(begun);
     this.#states = new Uint32Array(begun);
     this.#sketch = new FrequencySketch(slots);
   }
@@ -130,13 +129,13 @@ export class WindowTinyLfu implements EvictionPolicy {
   }
 
   onInsert(slot: number, keyHash: number, weight: number): void {
-    if (slot >= this.#weights.length) this.#grow(slot);
+    if (slot >= this.#states.length) this.#grow(slot);
     if (slot >= this.#end) this.#end = slot + 1;
     this.#count();
     this.#shrinkWindow();
     const known = this.#sketch.frequency(keyHash);
     this.#rows[slot * ROW + HASH] = keyHash;
-    this.#weights[slot] = weight;
+    this.#rows[slot * ROW + WEIGHT] = weight;
     this.#states[slot] = known < FREQUENCY_MAX ? known + 1 : known;
     this.#entries += 1;
     this.#weight += weight;
@@ -170,8 +169,9 @@ export class WindowTinyLfu implements EvictionPolicy {
   }
 
   onResize(slot: number, weight: number): void {
-    const more = weight - (this.#weights[slot] as number);
-    this.#weights[slot] = weight;
+    const more = weight - this.weightOf(slot);
+    if (more === 0) return;
+    this.#rows[slot * ROW + WEIGHT] = weight;
     this.#weight += more;
     const list = this.#listOf(slot);
     this.#listWeights[list] = (this.#listWeights[list] as number) + more;
@@ -181,7 +181,7 @@ export class WindowTinyLfu implements EvictionPolicy {
     this.#unlink(slot, this.#listOf(slot));
     this.#sketch.raise(this.#rows[slot * ROW + HASH] as number, this.#frequencyOf(slot));
     this.#entries -= 1;
-    this.#weight -= this.#weights[slot] as number;
+    this.#weight -= this.weightOf(slot);
     this.#states[slot] = 0;
   }
 
@@ -191,7 +191,7 @@ export class WindowTinyLfu implements EvictionPolicy {
     const rival = this.#firstOfMain();
     if (rival < 0) return candidate;
     if (candidate < 0 || (this.#listWeights[WINDOW] as number) < this.#tuning.window * this.#weight) return rival;
-    if (!this.#isWorth(this.#frequencyOf(candidate), this.#weights[candidate] as number)) return candidate;
+    if (!this.#isWorth(this.#frequencyOf(candidate), this.weightOf(candidate))) return candidate;
     this.#unlink(candidate, WINDOW);
     this.#append(candidate, PROBATION);
     return rival;
@@ -215,7 +215,8 @@ export class WindowTinyLfu implements EvictionPolicy {
   }
 
   weightOf(slot: number): number {
-    return this.#weights[slot] as number;
+    // As it was given, up to 32 bits, though the row has signs.
+    return (this.#rows[slot * ROW + WEIGHT] as number) >>> 0;
   }
 
   /** Marks a slot until its entry is gone. */
@@ -250,7 +251,7 @@ export class WindowTinyLfu implements EvictionPolicy {
     let theirWeight = 0;
     while (rival >= 0 && theirWeight < weight && rivals < RIVALS_MAX) {
       theirFrequency += this.#frequencyOf(rival);
-      theirWeight += this.#weights[rival] as number;
+      theirWeight += this.weightOf(rival);
       rivals += 1;
       const next = this.#rows[rival * ROW + NEXT] as number;
       rival = next < 0 && this.#listOf(rival) === PROBATION ? (this.#first[PROTECTED] as number) : next;
@@ -327,7 +328,7 @@ export class WindowTinyLfu implements EvictionPolicy {
     else rows[last * ROW + NEXT] = slot;
     this.#last[list] = slot;
     this.#counts[list] = (this.#counts[list] as number) + 1;
-    this.#listWeights[list] = (this.#listWeights[list] as number) + (this.#weights[slot] as number);
+    this.#listWeights[list] = (this.#listWeights[list] as number) + this.weightOf(slot);
     this.#moves = (this.#moves + 1) & MOVED_MASK;
     const kept = (this.#states[slot] as number) & (FREQUENCY_MAX | MARKED);
     this.#states[slot] = kept | (list << LIST_SHIFT) | (this.#moves << MOVED_SHIFT);
@@ -342,7 +343,7 @@ export class WindowTinyLfu implements EvictionPolicy {
     if (next < 0) this.#last[list] = previous;
     else rows[next * ROW] = previous;
     this.#counts[list] = (this.#counts[list] as number) - 1;
-    this.#listWeights[list] = (this.#listWeights[list] as number) - (this.#weights[slot] as number);
+    this.#listWeights[list] = (this.#listWeights[list] as number) - this.weightOf(slot);
   }
 
   /** Uniform in [0, 1) (Marsaglia, "Xorshift RNGs", 2003). */
@@ -356,13 +357,10 @@ export class WindowTinyLfu implements EvictionPolicy {
   }
 
   #grow(slot: number): void {
-    const slots = Math.max(this.#weights.length * 2, slot + 1);
+    const slots = Math.max(this.#states.length * 2, slot + 1);
     const rows = new Int32Array(slots * ROW);
     rows.set(this.#rows);
     this.#rows = rows;
-    const weights = new Uint32Array(slots);
-    weights.set(this.#weights);
-    this.#weights = weights;
     const states = new Uint32Array(slots);
     states.set(this.#states);
     this.#states = states;
