@@ -109,6 +109,14 @@ export class NearbyIndex implements LocationFollower {
     return location;
   }
 
+  /** A position that had to be asked for: where memory has no room for all, it need not be asked for each time. */
+  seen(location: VehicleLocation, nowMs: number): void {
+    const spot = this.#spots.get(location.vehicleId);
+    if (spot === undefined || isNewerLocation(spot.location, location)) return;
+    this.moved(location);
+    spot.seenAtMs = nowMs;
+  }
+
   wants(): boolean {
     return true;
   }

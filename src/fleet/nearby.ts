@@ -82,8 +82,8 @@ export class Nearby {
     const found: NearbyVehicle[] = [];
     const missing: VehicleId[] = [];
     const spots = await index.vehiclesIn(place.cells, call);
+    const nowMs = clock.monotonicMs();
     if (spots !== undefined) {
-      const nowMs = clock.monotonicMs();
       for (const spot of spots) {
         const location = index.look(spot, nowMs);
         if (location === undefined) missing.push(spot.id);
@@ -94,7 +94,10 @@ export class Nearby {
     }
     if (missing.length === 0) return found;
     const read = await keyspaces.location.getMany(missing, restOf(clock, call, NAME));
-    for (const location of read.values()) add(location, place, found);
+    for (const location of read.values()) {
+      if (spots !== undefined) index.seen(location, nowMs);
+      add(location, place, found);
+    }
     return found;
   }
 

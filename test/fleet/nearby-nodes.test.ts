@@ -79,6 +79,26 @@ describe('nearbyVehicles on three nodes', () => {
     expect(repository.placeReads - before).toBeLessThan(moves / 2);
   });
 
+  it('answers from a memory that has no room for all, and hears of moves all the same', async () => {
+    const redis = { nodes: inject('redisClusterNodes'), prefix: makeOwnPrefix() };
+    const { nodes, repository } = await openNodes([{ redis, local: { maxEntries: 40 } }, { redis }], onClose);
+    const [small, other] = nodes as [(typeof nodes)[0], (typeof nodes)[0]];
+    const vehicles = Array.from({ length: 200 }, (_, i) => i + 1);
+    await other.fleet.recordLocations(vehicles.map((id) => reportNow(id)));
+    await small.fleet.nearbyVehicles('19.07,72.87');
+    await soon('its own cells', async () => {
+      await sleep(BOUND_MS);
+      const before = repository.placeReads;
+      expect(await small.fleet.nearbyVehicles('19.07,72.87')).toHaveLength(200);
+      return repository.placeReads === before;
+    });
+    for (let round = 1; round <= 20; round++) {
+      await other.fleet.recordLocation(reportNow(round, { lat: 19.0865, at: Date.now() + round }));
+      await soon('the move', async () => (await small.fleet.nearbyVehicles('19.08,72.87')).length === round);
+      expect(await small.fleet.nearbyVehicles('19.07,72.87')).toHaveLength(200 - round);
+    }
+  });
+
   it('finds what moved while the feed was cut', async () => {
     const { cluster, stop } = await startOwnRedisCluster();
     onClose(stop);
