@@ -79,13 +79,11 @@ export async function open(options: FleetServiceOptions) {
   // Lives in the busiest hour, whatever the hour is here.
   const shiftMs = BUSY_HOUR_MS - Date.now();
   const own: DemoFleet = { ...fleet, vehicles: fleet.vehicles.filter((_, i) => i % nodes === node) };
-  const trackers = new Simulation(own, seededChance(seed + node), Date.now() + shiftMs);
-  const liars = new Set(trackers.liars);
   let written = new Log();
   let feeding: Promise<void> | undefined;
   let isFed = true;
 
-  const record = async (reports: readonly PositionReport[]): Promise<void> => {
+  const record = async (reports: readonly PositionReport[], liars: ReadonlySet<string>): Promise<void> => {
     const newest = await recordedAtLast(service, reports);
     const atMs = nowMs();
     for (const { vehicleId, at } of newest) {
@@ -93,10 +91,12 @@ export async function open(options: FleetServiceOptions) {
     }
   };
   const feed = async (): Promise<void> => {
+    const trackers = new Simulation(own, seededChance(seed + node), Date.now() + shiftMs);
+    const liars = new Set(trackers.liars);
     while (isFed) {
       const reports = trackers.advance(Date.now() + shiftMs).map((report) => shifted(report, shiftMs));
       for (let from = 0; from < reports.length; from += RECORD_MAX) {
-        await record(reports.slice(from, from + RECORD_MAX));
+        await record(reports.slice(from, from + RECORD_MAX), liars);
       }
       await sleep(TURN_MS);
     }
