@@ -22,6 +22,7 @@ export const liveBugs = [
     find: '  missed(): void {\n    this.#forgetAll();',
     replace: '  missed(): void {',
     tests: [nearbyNodes],
+    only: 'the feed was cut',
     servers: true,
   },
   {

@@ -128,6 +128,9 @@ describe('nearbyVehicles on three nodes', () => {
         expect(begunAfterMs).toBeLessThan(BOUND_MS);
       }
       await soon('the feed', () => here.cache.hearsAll && there.cache.hearsAll);
+      // From here on it goes by its own cells again, which must know what it did not hear.
+      await sleep(BOUND_MS);
+      expect(await here.fleet.nearbyVehicles(regionOf(lat, 72.8777))).toHaveLength(20);
     }
   });
 });
