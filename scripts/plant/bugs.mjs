@@ -9,6 +9,7 @@ import { doorBugs } from './door-bugs.mjs';
 import { feedBugs } from './feed-bugs.mjs';
 import { fleetBugs } from './fleet-bugs.mjs';
 import { keyspaceBugs } from './keyspace-bugs.mjs';
+import { lentBugs } from './lent-bugs.mjs';
 import { liveBugs } from './live-bugs.mjs';
 import { memoryBugs } from './memory-bugs.mjs';
 import { outsideBugs } from './outside-bugs.mjs';
@@ -24,6 +25,7 @@ export const bugs = [
   ...fleetBugs,
   ...keyspaceBugs,
   ...liveBugs,
+  ...lentBugs,
   ...memoryBugs,
   ...outsideBugs,
   ...peerBugs,

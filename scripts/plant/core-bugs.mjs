@@ -102,8 +102,8 @@ export const coreBugs = [
     id: 'refused-fill-kept',
     what: 'a fill that a level refused stays in memory',
     file: 'src/core/fills.ts',
-    find: "if (outcomes[i]?.kind === 'superseded') local.drop(key);",
-    replace: '',
+    find: "if (outcome === 'superseded') local.drop(write.key);",
+    replace: 'if (false);',
     tests: [races],
   },
   {

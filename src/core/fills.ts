@@ -6,7 +6,8 @@ import type { Floors } from './floors.js';
 import type { Answer } from './ladder.js';
 import type { LoadRung } from './load-rung.js';
 import type { LocalTier } from './local.js';
-import type { WriteOutcome } from './outcome.js';
+import type { Level, WriteOutcome } from './outcome.js';
+import { ON_THE_WAY_MAX_MS } from './owner-lease.js';
 import type { Flight } from './single-flight.js';
 import type { Tally } from './tally.js';
 import type { Rung, Tier, Write } from './tier.js';
@@ -18,10 +19,17 @@ export interface FillsParts {
   readonly tiers: readonly Tier[];
   readonly tally: Tally;
   readonly deadlines: { readonly writeMs: number };
+  /** Nobody tells this process what others write. */
+  readonly untold?: boolean;
 }
 
 /** Most writes that go on behind readers' backs at a time; beyond it a rung is left without the fill. */
 const FILLS_MAX = 256;
+
+interface Fill extends Write {
+  /** It is kept here only when the tier has said what it knows. */
+  readonly isAwaited: boolean;
+}
 
 /** What becomes of the answers of flights: copies in this process, and in the tiers that lacked them. */
 export class Fills {
@@ -41,10 +49,10 @@ export class Fills {
     rungs: readonly Rung[],
     source: LoadRung | undefined,
   ): void {
-    const { local, floors, tiers } = this.#parts;
-    let fills: Map<Tier, Write[]> | undefined;
+    const { local, floors, tiers, untold = false } = this.#parts;
+    let fills: Map<Tier, Fill[]> | undefined;
     flights.forEach((flight, i) => {
-      const { entry, level, stale, same, hot, missed, tombstone } = answers[i] as Answer;
+      const { entry, level, stale, same, hot, unsure, askedAtMs, missed, tombstone } = answers[i] as Answer;
       // A copy whose delete was not heard of may not stand in either, and what is loaded need not be newer than it.
       if (tombstone !== undefined && local.find(flight.key) !== undefined) local.put(flight.key, tombstone, 'set');
       // Of something newer than what is stale the feed has told already, or never will: a copy of this in our memory
@@ -58,39 +66,51 @@ export class Fills {
         local.confirm(flight.key, entry);
         return;
       }
-      this.#keepHere(flight.key, entry, hot);
-      const write: Write = { key: flight.key, entry, mode: 'fill' };
-      for (const tier of tiers) {
-        // Those behind it have it from whoever gave it to this one.
-        if (tier.level === level) break;
-        if (!missed.includes(tier) && rungs.includes(tier)) continue;
+      // Where nobody tells of writes, or he who would does not answer, only those who take it know whether it was written
+      // or deleted meanwhile: `#fill` has their answer.
+      const isAwaited = untold || unsure;
+      const write: Fill = { key: flight.key, entry, mode: 'fill', isAwaited };
+      const takers = tiersBefore(tiers, level).filter((tier) => missed.includes(tier) || !rungs.includes(tier));
+      for (const tier of takers) {
         fills ??= new Map();
         const writes = fills.get(tier) ?? [];
         writes.push(write);
         fills.set(tier, writes);
       }
+      if (!isAwaited || takers.length === 0) this.#keepHere(flight.key, entry, hot, askedAtMs);
     });
     if (fills !== undefined) for (const [tier, writes] of fills) this.#fill(tier, writes);
   }
 
-  #keepHere(key: string, entry: Entry, hot: boolean): void {
-    const { local, tally } = this.#parts;
+  /** @param sinceMs when it was known for the last time that there is nothing newer */
+  #keepHere(key: string, entry: Entry, hot: boolean, sinceMs: number): void {
+    const { local, tally, clock, untold } = this.#parts;
     if (hot) tally.hotAnswers += 1;
+    if (untold === true && clock.monotonicMs() - sinceMs > ON_THE_WAY_MAX_MS) return;
     local.put(key, entry, 'fill', undefined, hot);
   }
 
-  #fill(tier: Tier, writes: readonly Write[]): void {
-    const { clock, deadlines, local, tally } = this.#parts;
+  #keepAwaited(fills: readonly Fill[], sentAtMs: number): void {
+    for (const { key, entry, isAwaited } of fills) if (isAwaited) this.#keepHere(key, entry, false, sentAtMs);
+  }
+
+  #fill(tier: Tier, writes: readonly Fill[]): void {
+    const { clock, deadlines, local, tally, untold = false } = this.#parts;
+    const sentAtMs = clock.monotonicMs();
     if (this.#underWay >= FILLS_MAX) {
       tally.error(tier.level, 'fill-dropped');
+      if (!untold) this.#keepAwaited(writes, sentAtMs);
       return;
     }
-    const call: Call = { deadlineAtMs: clock.monotonicMs() + deadlines.writeMs, signal: undefined, reason: 'write' };
+    const call: Call = { deadlineAtMs: sentAtMs + deadlines.writeMs, signal: undefined, reason: 'write' };
     this.#underWay += 1;
     const done = tier.write(writes, call).then((outcomes: readonly WriteOutcome[]) => {
-      writes.forEach(({ key }, i) => {
+      writes.forEach((write, i) => {
+        const outcome = outcomes[i]?.kind;
         // The tier knows of something newer, or of a delete: our copy must not outlive that knowledge.
-        if (outcomes[i]?.kind === 'superseded') local.drop(key);
+        if (outcome === 'superseded') local.drop(write.key);
+        // With a feed, what it does not vouch for any more may at least stand in.
+        else if (outcome === 'stored' || !untold) this.#keepAwaited([write], sentAtMs);
       });
     });
     this.#background.track(
@@ -99,4 +119,10 @@ export class Fills {
       }),
     );
   }
+}
+
+/** Those behind it have it from whoever gave it to this one. */
+function tiersBefore(tiers: readonly Tier[], level: Level | undefined): readonly Tier[] {
+  const at = tiers.findIndex((tier) => tier.level === level);
+  return at === -1 ? tiers : tiers.slice(0, at);
 }

@@ -3,6 +3,7 @@ import { type Entry, freshness } from './entry.js';
 import type { Floors } from './floors.js';
 import { compareHlc, HLC_ZERO, type Hlc, laterHlc } from './hlc.js';
 import type { Found, Level, Outcome } from './outcome.js';
+import { OWNER_LEASE_MS } from './owner-lease.js';
 import type { Recorder } from './recorder.js';
 import type { HeldCopies, HeldCopy, Rung, Serves } from './tier.js';
 import { compareVersions } from './version.js';
@@ -19,6 +20,12 @@ export interface Answer {
   readonly same: boolean;
   /** Whoever answered is asked for it so often that this process's memory should keep it. */
   readonly hot: boolean;
+  /** Somebody who may know better could not be asked. */
+  readonly unsure: boolean;
+  /** Monotonic instant before which whoever answered was asked. */
+  readonly askedAtMs: number;
+  /** Monotonic instant until which it may be the answer again, marked stale as it is; 0 when it may not. */
+  readonly lentUntilMs: number;
   /** Past its TTL or perhaps outdated, served because nobody who could tell answers, or while a new one is fetched. */
   readonly stale: boolean;
   /** A stale copy was served without asking the source: ask it behind the caller's back. */
@@ -44,6 +51,7 @@ export interface Held {
   /** The level has confirmed the copy, instead of sending its own. */
   readonly same?: boolean;
   readonly hot?: boolean;
+  readonly lent?: boolean;
 }
 
 export interface LadderParts {
@@ -79,6 +87,8 @@ interface Climb {
   revalidate: boolean;
   /** A copy stands in for what could not be had. */
   standIn: boolean;
+  /** When the rung was asked that settled it. */
+  askedAtMs: number;
   /** A rung could not answer: what is missing may exist all the same. */
   unsure: boolean;
   missed: Rung[];
@@ -125,6 +135,7 @@ export async function climb(
     for (let i = 0; i < open.length; i++) {
       const one = open[i] as Climb;
       const missedBefore = one.missed.length;
+      one.askedAtMs = startedMs;
       judge(one, rung, outcomes[i] as Outcome, parts);
       if (one.missed.length > missedBefore) parts.recorder.missedAt(rung.level);
     }
@@ -164,6 +175,7 @@ function start(key: string, held: Held | undefined): Climb {
     settled: false,
     revalidate: false,
     standIn: false,
+    askedAtMs: 0,
     unsure: false,
     missed: [],
     errors: [],
@@ -213,7 +225,7 @@ function judge(one: Climb, rung: Rung, outcome: Outcome, parts: LadderParts): vo
 }
 
 function judgeFound(one: Climb, rung: Rung, found: Found, parts: LadderParts): void {
-  const { entry, level = rung.level, unsure = false, hot = false } = found;
+  const { entry, level = rung.level, unsure = false, hot = false, lent = false } = found;
   if (rung.level === 'source') {
     one.settled = true;
     one.standIn = unsure;
@@ -239,7 +251,8 @@ function judgeFound(one: Climb, rung: Rung, found: Found, parts: LadderParts): v
     one.settled = true;
     // A nearer rung did not answer, or this one has lost something: there may be something newer.
     one.standIn = one.unsure || unsure;
-    one.answer = found.same === true && one.held !== undefined ? confirmed(one.held, level) : { entry, level, hot };
+    one.answer =
+      found.same === true && one.held !== undefined ? confirmed(one.held, level) : { entry, level, hot, lent };
   }
 }
 
@@ -282,7 +295,16 @@ function standsIn(one: Climb, parts: LadderParts): boolean {
 
 function finish(one: Climb, parts: LadderParts): Answer {
   const rescued = one.settled || !one.unsure ? undefined : rescue(one, parts);
-  return new Finished(one, one.answer ?? rescued, rescued !== undefined);
+  return new Finished(one, one.answer ?? rescued, rescued !== undefined, lentUntilMs(one, parts));
+}
+
+/**
+ * Where nobody is there to ask but owners, and very many ask them: until when what one said may be the answer again. Only
+ * of what is marked stale: what is not, memory keeps.
+ */
+function lentUntilMs({ answer, standIn, askedAtMs }: Climb, parts: LadderParts): number {
+  if (!standIn || answer?.hot !== true || answer.lent !== true) return 0;
+  return Math.min(askedAtMs + OWNER_LEASE_MS, parts.monotonicMs() + answer.entry.freshUntilMs - parts.wallMs());
 }
 
 /** A class, because a getter in an object literal is defined anew, slowly, for every object. */
@@ -291,6 +313,9 @@ class Finished implements Answer {
   readonly level: Level | undefined;
   readonly same: boolean;
   readonly hot: boolean;
+  readonly unsure: boolean;
+  readonly askedAtMs: number;
+  readonly lentUntilMs: number;
   readonly stale: boolean;
   readonly revalidate: boolean;
   readonly tombstone: Entry | undefined;
@@ -298,11 +323,19 @@ class Finished implements Answer {
   readonly errors: Answer['errors'];
   readonly #held: Held | undefined;
 
-  constructor({ revalidate, standIn, tombstone, missed, errors }: Climb, held: Held | undefined, isRescued: boolean) {
+  constructor(
+    { revalidate, standIn, unsure, askedAtMs, tombstone, missed, errors }: Climb,
+    held: Held | undefined,
+    isRescued: boolean,
+    lentUntilMs: number,
+  ) {
     this.entry = held?.entry;
     this.level = held?.level;
     this.same = held?.same === true;
     this.hot = held?.hot === true;
+    this.unsure = unsure;
+    this.askedAtMs = askedAtMs;
+    this.lentUntilMs = lentUntilMs;
     this.stale = revalidate || standIn || isRescued;
     this.revalidate = revalidate;
     this.tombstone = tombstone;

@@ -28,6 +28,8 @@ export interface Found {
   readonly same?: true;
   /** Many ask for it, more often than the asker alone can know: its memory should keep it. Says nothing about the entry. */
   readonly hot?: boolean;
+  /** An owner of the key gave it that has everything acknowledged before it was asked: see `OWNER_LEASE_MS`. */
+  readonly lent?: boolean;
 }
 
 export const MISS: Outcome = Object.freeze({ kind: 'miss' });

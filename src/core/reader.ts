@@ -17,6 +17,7 @@ import { filledAfter, LoadedEntries } from './loaded-entries.js';
 import type { Loader } from './loader.js';
 import { type LocalTier, NOT_HERE } from './local.js';
 import { readNearest, writeNearest } from './nearest-tier.js';
+import { NO_LOCAL } from './no-local.js';
 import type { Level } from './outcome.js';
 import { type Flight, SingleFlight } from './single-flight.js';
 import type { Tally } from './tally.js';
@@ -49,6 +50,8 @@ export interface ReaderParts {
   readonly loadFailureMs: number;
   readonly leases: LeaseOffice;
   readonly deadlines: Deadlines;
+  /** Other processes write too, and nobody tells this one: what it keeps is good for `OWNER_LEASE_MS`. */
+  readonly untold?: boolean;
 }
 
 /** Between the beginning of a call and that of its flight. */
@@ -63,6 +66,9 @@ const NOTHING: Answer = Object.freeze({
   value: undefined,
   same: false,
   hot: false,
+  unsure: false,
+  askedAtMs: 0,
+  lentUntilMs: 0,
   stale: false,
   revalidate: false,
   tombstone: undefined,
@@ -134,7 +140,7 @@ export class Reader {
 
   /** As `read`, for one key, as most reads are. */
   readOne(key: string, call: Call): Promise<Answer> {
-    const joined = this.flights.find(key, false);
+    const joined = this.#joinable(key, false);
     if (joined?.endsWithin(call)) return joined.result;
     if (call.signal === undefined && joined === undefined) {
       const flightCall = this.#flightCall(call, false);
@@ -225,7 +231,7 @@ export class Reader {
     const flightCall = this.#flightCall(call, loads);
     const begun: Flight<Answer>[] = [];
     const flights = keys.map((key) => {
-      const joined = this.flights.find(key, loads);
+      const joined = this.#joinable(key, loads);
       if (joined !== undefined) return joined;
       const flight = this.flights.begin(key, loads, flightCall.deadlineAtMs);
       begun.push(flight);
@@ -234,6 +240,17 @@ export class Reader {
     if (begun.length === 0) return { flights, own: undefined };
     const rungs = loads ? [...this.#parts.tiers, source] : this.#parts.tiers;
     return { flights, own: this.#fly(begun, rungs, source, flightCall) };
+  }
+
+  /** The flight to join: one under way, or one that brought what an owner lends for a moment. */
+  #joinable(key: string, loads: boolean): Flight<Answer> | undefined {
+    const { lent } = this.flights;
+    const underWay = this.flights.find(key, loads);
+    if (underWay !== undefined || lent.size === 0) return underWay;
+    const { floors, clock } = this.#parts;
+    const flight = lent.find(key, clock.monotonicMs());
+    const entry = flight?.value?.entry;
+    return entry !== undefined && floors.passes(key, entry) ? flight : undefined;
   }
 
   /** A flight outlives the caller who began it: others may wait for it, and what it brings is worth keeping. */
@@ -303,7 +320,20 @@ export class Reader {
   ): void {
     for (const flight of flights) this.flights.end(flight);
     this.#fills.keep(flights, answers, rungs, source);
-    for (let i = 0; i < flights.length; i++) (flights[i] as Flight<Answer>).resolve(answers[i] as Answer);
+    for (let i = 0; i < flights.length; i++) {
+      const flight = flights[i] as Flight<Answer>;
+      const answer = answers[i] as Answer;
+      if (answer.lentUntilMs > 0) this.#lend(flight, answer);
+      flight.resolve(answer);
+    }
+  }
+
+  /** Whoever asks for the key within the next moment has the same answer, unless something happens to it. */
+  #lend(flight: Flight<Answer>, { entry, lentUntilMs }: Answer): void {
+    const { local, clock, tally } = this.#parts;
+    if (!flight.armed || entry === undefined || local === NO_LOCAL) return;
+    tally.hotAnswers += 1;
+    this.flights.lent.keep(flight, lentUntilMs, flight.key.length * 2 + entry.payload.length, clock.monotonicMs());
   }
 
   #fail(flights: readonly Flight<Answer>[], error: Error): void {

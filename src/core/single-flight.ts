@@ -1,4 +1,5 @@
 import type { Call } from './call.js';
+import { LentFlights } from './lent-flights.js';
 
 /**
  * One read of one key under way. Its result, or its failure, is shared by all who wait for it.
@@ -50,6 +51,7 @@ export class Flight<T> {
 
   /** Whether it ends within the call by itself, as the rungs do. What is loaded may outlast whoever waits for it. */
   endsWithin({ deadlineAtMs, signal }: Call): boolean {
+    if (this.#ended !== undefined) return true;
     return signal === undefined && !this.loads && this.deadlineAtMs <= deadlineAtMs;
   }
 
@@ -75,6 +77,11 @@ export class Flight<T> {
  * nobody joins: it asks no level but the source, so whoever wants the key is better served by what the levels hold.
  */
 export class SingleFlight<T> {
+  /**
+   * Those that ended a moment ago, and may be joined all the same, until anything happens to their keys: a write, an
+   * invalidation, or that somebody has learned something else.
+   */
+  readonly lent = new LentFlights<Flight<T>>();
   readonly #flights = new Map<string, Flight<T>>();
   readonly #refreshes = new Map<string, Flight<T>>();
 
@@ -105,18 +112,21 @@ export class SingleFlight<T> {
 
   /** Ends a flight. By identity: a newer flight of the same key, begun after a write, stays. */
   end(flight: Flight<T>): void {
+    this.lent.drop(flight.key);
     if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key);
     else if (this.#refreshes.get(flight.key) === flight) this.#refreshes.delete(flight.key);
   }
 
   /** The key was written or deleted. */
   disarm(key: string): void {
+    this.lent.drop(key);
     disarmIn(this.#flights, key);
     disarmIn(this.#refreshes, key);
   }
 
   /** The keys for which `concerns` says so (all, when left out) can no longer be trusted. */
   disarmAll(concerns?: (key: string) => boolean): void {
+    this.lent.dropAll(concerns);
     for (const flights of [this.#flights, this.#refreshes]) {
       for (const [key, flight] of flights) {
         if (concerns !== undefined && !concerns(key)) continue;

@@ -11,6 +11,7 @@ import { HybridClock } from '../core/hlc.js';
 import { type LeaseOffice, NO_LEASES } from '../core/lease.js';
 import { officeWithStandIn } from '../core/lease-offices.js';
 import { NO_LOCAL } from '../core/no-local.js';
+import { OWNER_LEASE_MS } from '../core/owner-lease.js';
 import { RecentWrites } from '../core/recent-writes.js';
 import { NULL_RECORDER } from '../core/recorder.js';
 import { RecoveryQueue } from '../core/recovery.js';
@@ -74,7 +75,7 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
   const recorder = config.metrics ? new CountingRecorder(clock) : undefined;
   const tally = new Tally(recorder ?? NULL_RECORDER);
   const floors = new Floors();
-  // Only Redis has a feed of entries: what peers alone share is bounded by how long a copy is held.
+  // Only Redis has a feed of entries: what peers alone share is asked for again after `OWNER_LEASE_MS`.
   const leases = new FeedLeases(config.redis !== undefined);
   const codec = new MsgpackCodec(config.compression);
   const events = new Emitter<CacheEvents>((thrown) => {
@@ -119,6 +120,7 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
     feeds.push({ level: 'peer', feed: peers.feed });
   }
   const alone = tiers.length === 0;
+  const untold = !alone && redis === undefined;
   const useLocal = alone || config.nearCache;
   const local = useLocal
     ? new MemoryTier({
@@ -129,8 +131,9 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
         maxEntries: config.local.maxEntries,
         eviction: config.eviction ? new AdaptiveEviction(randomSeed(), slotsOf(config.local)) : NO_EVICTION,
         leases,
-        recentMs,
-        ...(!alone && { holdMaxMs: config.local.ttl }),
+        // What others may have written meanwhile must not be used for longer than it may, not even by a process that stood still.
+        ...(!untold && { recentMs }),
+        ...(!alone && { holdMaxMs: untold ? Math.min(config.local.ttl, OWNER_LEASE_MS) : config.local.ttl }),
       })
     : NO_LOCAL;
   const gate = new Bulkhead(clock, 'the source', config.maxLoads, config.maxLoads * LOADS_WAITING);
@@ -167,6 +170,7 @@ export async function compose(given: CacheConfig, onMistake = warn): Promise<Com
     tombstoneMs: TOMBSTONE_MS,
     feedLeases: leases,
     leases: leaseOffice(redis?.leases, peers?.leases),
+    untold,
     deadlines: {
       readMs: config.deadlines.read,
       loadMs: config.deadlines.load,

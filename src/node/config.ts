@@ -25,7 +25,10 @@ const local = z.strictObject({
   /** Budget for keys, values and what keeping them costs. */
   maxBytes: bytes.default(256 * MiB),
   maxEntries: z.int().positive().default(10_000),
-  /** How long a copy is used before a further level is asked again; the TTL itself when there is none. */
+  /**
+   * How long a copy is used before a further level is asked again; the TTL itself when there is none. At most 0.8 s with
+   * peers and without Redis, where nobody tells of writes.
+   */
   ttl: duration.default(300_000),
 });
 

@@ -208,6 +208,7 @@ export class PeerTier implements Tier {
     }
     // New owners have little yet: with them, most keys would take two questions one after the other.
     const isChanging = isDoubted || owners.isChanging(bucket);
+    answer.isLendable = !isChanging && !answer.isPartial;
     one.atOnce = hedge === undefined || isChanging;
   }
 
@@ -283,6 +284,8 @@ const RANKS: Readonly<Record<Outcome['kind'], number>> = { found: 3, miss: 2, fa
 class ReadAnswer implements Answer {
   /** Somebody who holds it was not asked. */
   isPartial = false;
+  /** All who hold it are well and stay, as far as is known here: one who is sure has all that was acknowledged. */
+  isLendable = false;
   #said: Outcome | undefined;
   #doubted: Entry | undefined;
 
@@ -299,6 +302,7 @@ class ReadAnswer implements Answer {
   }
 
   get outcome(): Outcome {
+    if (this.#said?.kind === 'found' && this.#said.hot === true) return { ...this.#said, lent: this.isLendable };
     if (this.#said !== undefined) return this.#said;
     if (this.#doubted === undefined) return { kind: 'skipped', why: 'no-owner' };
     return this.isPartial ? { kind: 'skipped', why: 'not-ready' } : { kind: 'found', entry: this.#doubted };

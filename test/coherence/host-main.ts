@@ -45,7 +45,7 @@ async function play({ id, shape, effort }: ToHost): Promise<void> {
 async function run(id: string, shape: Shape, effort: Effort): Promise<Finding> {
   const scenario = scenarios.find((one) => one.id === id);
   if (scenario === undefined) throw new Error(`There is no scenario ${id}.`);
-  const opened = await Stage.open(subject, shape, effort, () => freshServers(shape !== 'single'));
+  const opened = await Stage.open(subject, shape, effort, () => freshServers(shape));
   stage = opened;
   try {
     await scenario.run(opened).catch((thrown: unknown) => opened.fail(thrown));
@@ -55,7 +55,9 @@ async function run(id: string, shape: Shape, effort: Effort): Promise<Finding> {
   }
 }
 
-async function freshServers(isCluster: boolean): Promise<RedisServers> {
+async function freshServers(shape: Shape): Promise<RedisServers | undefined> {
+  if (shape === 'peers-only') return undefined;
+  const isCluster = shape !== 'single';
   if (servers !== undefined && (servers.isBroken || servers.isCluster !== isCluster)) {
     await servers.stop();
     servers = undefined;

@@ -7,7 +7,7 @@ import { pageOf } from './page.js';
 import { joinReports, type Report, type Row, rowOf } from './report.js';
 import type { Scenario } from './scenario.js';
 import { scenarios } from './scenarios.js';
-import type { Shape } from './subject.js';
+import { hasRedis, type Shape } from './subject.js';
 import { OURS } from './subjects.js';
 import { formatTable } from './table.js';
 import type { Finding } from './verdict.js';
@@ -35,6 +35,7 @@ async function playAll(options: Options): Promise<Row[]> {
 function isWanted(scenario: Scenario, shape: Shape, all: readonly Shape[], { ids, effort }: Options): boolean {
   if (!ids.includes(scenario.id)) return false;
   if (effort.isQuick && scenario.quick?.includes(shape) !== true) return false;
+  if (!hasRedis(shape) && scenario.withoutRedis?.includes(shape) !== true) return false;
   // On a cluster in any case, so what runs there anyhow need not do it twice.
   return !(scenario.onCluster === true && shape === 'single' && all.includes('cluster'));
 }

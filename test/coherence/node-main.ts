@@ -8,6 +8,7 @@ import {
   type ToNode,
   toPlainError,
 } from './node-messages.js';
+import { connectToPeersFrom } from './own-address.js';
 import type { CacheNode, KeepOptions, Load } from './subject.js';
 import { findSubject } from './subjects.js';
 import { reached } from './waiting.js';
@@ -37,6 +38,8 @@ async function take(message: ToNode): Promise<void> {
   switch (message.kind) {
     case 'start':
       try {
+        const advertised = message.settings.peers?.advertise;
+        if (advertised !== undefined) connectToPeersFrom(advertised.split(':', 1)[0] as string);
         node = await (await findSubject(message.subject)).start(message.settings);
         await say({ kind: 'started' });
       } catch (thrown) {

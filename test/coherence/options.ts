@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { Effort } from './effort.js';
 import { scenarios } from './scenarios.js';
+import { SHAPES } from './subject.js';
 import { OURS, subjectNames } from './subjects.js';
 
 export interface Options {
@@ -20,7 +21,7 @@ export const HELP = `npm run coherence -- [options]
 
   --only S1,S2          these scenarios; all when left out
   --subjects ours,NAME  these libraries; all when left out: ours, ${subjectNames.slice(1).join(', ')}
-  --shapes single,peers these shapes of ours; all when left out: single, cluster, peers
+  --shapes single,peers these shapes of ours; all when left out: ${SHAPES.join(', ')}
   --repeat N            plays each N times; one time that fails is a failure, and the largest number counts
   --writes N            writes of the scenarios that lose many (S23, S25); when left out, 100,000 and 200,000
   --quick               ours only, a choice of scenarios in little more than a minute: for CI
@@ -60,7 +61,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
       ).includes(id),
     ),
     subjects: isQuick ? [OURS] : pick(values.subjects?.replace(/\bours\b/, OURS), subjectNames, 'subject'),
-    shapes: pick(values.shapes, ['single', 'cluster', 'peers'], 'shape'),
+    shapes: pick(values.shapes, SHAPES, 'shape'),
     repeat: count(values.repeat, 'repeat'),
     effort: {
       isQuick,

@@ -7,7 +7,8 @@ const HEAD = `# Coherence, measured
 What each cache does in the situations that decide whether it is right. Every scenario plays on real Redis servers, and every
 cache plays through the same adapter interface (\`test/coherence/subjects\`, a file each), with the options that its own
 documentation recommends. *single*: one Redis; *cluster*: a Redis Cluster of three primaries and three replicas; *peers*: the same,
-and the memory of the nodes as a third level. The others play on one Redis, or on the cluster where the scenario is about it.
+and the memory of the nodes as a third level; *peers-only*: that memory, and no Redis at all; *gutter*: as *peers*, and every node is cut
+off from Redis as soon as it has started. The last two play what has a meaning without Redis. The others play on one Redis, or on the cluster where the scenario is about it.
 
 \`ok\`: it holds. \`FAIL\`: it is broken (\`FAIL 2/20\`: in 2 of 20 runs). \`n/a\`: the library has no word for what is asked. \`-\`:
 not played. What each cell says in detail stands below the table.

@@ -1,7 +1,7 @@
 /** What came out, as rows for programs. */
 import type { machineOf } from '../../src/cli/demo/report.js';
 import type { Scenario } from './scenario.js';
-import type { Shape } from './subject.js';
+import { SHAPES, type Shape } from './subject.js';
 import { subjectNames } from './subjects.js';
 import { type Finding, measuresOf, type Verdict } from './verdict.js';
 
@@ -45,7 +45,6 @@ export interface Row {
 }
 
 const FAILURES_TOLD = 3;
-const SHAPES: readonly Shape[] = ['single', 'cluster', 'peers'];
 
 export function rowOf({ scenario, subject, version, shape, runs }: Played): Row {
   const verdict = verdictOf(runs);

@@ -7,6 +7,8 @@ export interface Scenario {
   readonly title: string;
   /** The shapes in which it is part of the quick form; in none when left out. */
   readonly quick?: readonly Shape[];
+  /** The shapes without a Redis that answers in which it has a meaning; in none when left out. */
+  readonly withoutRedis?: readonly Shape[];
   /** It needs a Redis Cluster, whatever the shape in which the subject usually runs. */
   readonly onCluster?: boolean;
   /** Its number is told and nothing is asked of it. */

@@ -4,15 +4,30 @@ import { promoteAll, readAll } from './bulk-calls.js';
 import type { Effort } from './effort.js';
 import { Link } from './link.js';
 import { NodeProcess } from './node-process.js';
+import { PeerLink } from './peer-link.js';
 import type { RedisServers } from './redis-servers.js';
-import type { CacheNode, KeepOptions, NodeSettings, Shape, Subject } from './subject.js';
+import { type CacheNode, hasRedis, type KeepOptions, type NodeSettings, type Shape, type Subject } from './subject.js';
 import { type Finding, findingOf, findingOfThrown, type Held, joinFindings } from './verdict.js';
 import { expectThat, reached, timeUntil } from './waiting.js';
 
-/** A node of the subject, and what stands between it and Redis. */
+/** A node of the subject, and what stands between it and Redis, and between it and the other nodes. */
 export interface StageNode<N extends CacheNode = CacheNode> {
   readonly cache: N;
   readonly link: Link;
+  readonly peerLink: PeerLink | undefined;
+}
+
+/** What a scenario may ask of its nodes. */
+type Given = Pick<Partial<NodeSettings>, 'ttlMs' | 'whileRevalidateMs'> & {
+  /** What each keeps for all, in bytes. */
+  readonly peerBytes?: number;
+};
+
+/** A node that is still to be started. */
+interface Place {
+  readonly link: Link;
+  readonly peerLink: PeerLink | undefined;
+  readonly settings: NodeSettings;
 }
 
 const SECRET = 'coherence-of-the-peers';
@@ -33,23 +48,23 @@ export class Stage {
   readonly subject: Subject;
   readonly shape: Shape;
   readonly effort: Effort;
-  readonly #renew: () => Promise<RedisServers>;
-  #redis: RedisServers;
+  readonly #renew: () => Promise<RedisServers | undefined>;
+  #redis: RedisServers | undefined;
   #prefix = '';
   readonly #findings: (readonly [string, Finding])[] = [];
   #stops: (() => Promise<void>)[] = [];
   #links: Link[] = [];
-  #peers: string[] = [];
+  #peerLinks: PeerLink[] = [];
   #keys = 0;
   #isTearingDown = false;
 
-  /** @param renew gives servers that are whole and empty */
+  /** @param renew gives servers that are whole and empty; none where there is no Redis */
   private constructor(
     subject: Subject,
     shape: Shape,
     effort: Effort,
-    redis: RedisServers,
-    renew: () => Promise<RedisServers>,
+    redis: RedisServers | undefined,
+    renew: () => Promise<RedisServers | undefined>,
   ) {
     this.subject = subject;
     this.shape = shape;
@@ -63,17 +78,23 @@ export class Stage {
     subject: Subject,
     shape: Shape,
     effort: Effort,
-    renew: () => Promise<RedisServers>,
+    renew: () => Promise<RedisServers | undefined>,
   ): Promise<Stage> {
     return new Stage(subject, shape, effort, await renew(), renew);
   }
 
   get redis(): RedisServers {
+    if (this.#redis === undefined) throw new Error(`there is no Redis in the shape ${this.shape}`);
     return this.#redis;
   }
 
   get hasPeers(): boolean {
-    return this.shape === 'peers';
+    return this.shape !== 'single' && this.shape !== 'cluster';
+  }
+
+  /** Whether there is a Redis that answers. */
+  get hasRedis(): boolean {
+    return hasRedis(this.shape);
   }
 
   /** A key that no other part of the scenario uses. */
@@ -89,14 +110,16 @@ export class Stage {
   async holds(cache: CacheNode, keys: readonly string[], value: unknown, options?: KeepOptions): Promise<void> {
     await promoteAll(cache, keys, value, options);
     let wrong: readonly unknown[] = [];
+    // Without a Redis nothing tells from which memory an answer came.
+    const commandCount = async () => (this.hasRedis ? this.redis.commandCount() : 0);
     const isHeld = async (): Promise<boolean> => {
-      const before = await this.redis.commandCount();
+      const before = await commandCount();
       const looks = Math.ceil(HOLD_LOOKS / keys.length);
       for (let look = 0; look < looks; look++) {
         wrong = (await readAll(cache, keys)).filter((one) => one !== value);
         if (wrong.length > 0) return false;
       }
-      const commands = (await this.redis.commandCount()) - before;
+      const commands = (await commandCount()) - before;
       return commands < (looks * keys.length) / 2;
     };
     await timeUntil(HOLD_BOUND_MS, isHeld);
@@ -118,10 +141,7 @@ export class Stage {
   }
 
   /** Starts nodes in this process, one after another, and resolves when they know each other. */
-  async nodes(
-    count: number,
-    given: Pick<Partial<NodeSettings>, 'ttlMs' | 'whileRevalidateMs'> = {},
-  ): Promise<StageNode[]> {
+  async nodes(count: number, given: Given = {}): Promise<StageNode[]> {
     const started: StageNode[] = [];
     for (let i = 0; i < count; i++) started.push(await this.latecomer(given));
     await this.#whenReady(started);
@@ -129,11 +149,11 @@ export class Stage {
   }
 
   /** One more node, not waited for until it knows the others: some of the servers may be gone. */
-  async latecomer(given: Pick<Partial<NodeSettings>, 'ttlMs' | 'whileRevalidateMs'> = {}): Promise<StageNode> {
-    const { link, settings } = await this.#settle();
-    const cache = await reached('the start of a node', START_BOUND_MS, this.subject.start({ ...settings, ...given }));
+  async latecomer(given: Given = {}): Promise<StageNode> {
+    const { link, peerLink, settings } = await this.#settle(given);
+    const cache = await reached('the start of a node', START_BOUND_MS, this.subject.start(settings));
     this.#onStop(cache);
-    return { cache, link };
+    return { cache, link, peerLink };
   }
 
   async node(): Promise<StageNode> {
@@ -143,12 +163,12 @@ export class Stage {
 
   /** The same, each in a process of its own. */
   async processes(shiftsMs: readonly number[]): Promise<StageNode<NodeProcess>[]> {
-    const places: { link: Link; settings: NodeSettings; shiftMs: number }[] = [];
-    for (const shiftMs of shiftsMs) places.push({ ...(await this.#settle()), shiftMs });
-    const starts = places.map(async ({ link, settings, shiftMs }) => {
+    const places: (Place & { readonly shiftMs: number })[] = [];
+    for (const shiftMs of shiftsMs) places.push({ ...(await this.#settle({})), shiftMs });
+    const starts = places.map(async ({ link, peerLink, settings, shiftMs }) => {
       const cache = await NodeProcess.start(this.subject.name, settings, shiftMs);
       this.#onStop(cache);
-      return { cache, link };
+      return { cache, link, peerLink };
     });
     const started = await reached('the start of the nodes', START_BOUND_MS, Promise.all(starts));
     await this.#whenReady(started);
@@ -163,11 +183,11 @@ export class Stage {
   /** Stops all nodes and takes away what stood between. */
   async clear(): Promise<void> {
     this.#isTearingDown = true;
-    for (const link of this.#links) link.accept();
+    for (const link of [...this.#links, ...this.#peerLinks]) link.accept();
     const stops = this.#stops.map((stop) => reached('the stop of a node', STOP_BOUND_MS, stop()));
     await Promise.allSettled(stops);
-    await Promise.allSettled(this.#links.map((link) => link.close()));
-    [this.#stops, this.#links, this.#peers] = [[], [], []];
+    await Promise.allSettled([...this.#links, ...this.#peerLinks].map((link) => link.close()));
+    [this.#stops, this.#links, this.#peerLinks] = [[], [], []];
   }
 
   /** For the next part of a scenario that leaves nothing whole: all nodes are stopped, the servers fresh. */
@@ -183,20 +203,30 @@ export class Stage {
     this.#prefix = `coherence-${process.pid}-${stages}:`;
   }
 
-  async #settle(): Promise<{ link: Link; settings: NodeSettings }> {
-    const link = await Link.open(`127.0.1.${this.#links.length + 1}`, this.redis.ports);
+  async #settle({ peerBytes, ...given }: Given): Promise<Place> {
+    const nth = this.#links.length + 1;
+    const link = await Link.open(`127.0.1.${nth}`, this.#redis?.ports ?? []);
     this.#links.push(link);
-    const listen = this.hasPeers ? `127.0.0.1:${await findFreePort()}` : undefined;
+    const seeds = this.#peerLinks.map(({ address }) => address);
+    let peerLink: PeerLink | undefined;
+    let peers: NodeSettings['peers'];
+    if (this.hasPeers) {
+      const port = await findFreePort();
+      peerLink = await PeerLink.open(`127.0.2.${nth}`, port, this.#peerLinks);
+      this.#peerLinks.push(peerLink);
+      const maxBytes = peerBytes === undefined ? {} : { maxBytes: peerBytes };
+      peers = { listen: `127.0.0.1:${port}`, advertise: peerLink.address, seeds, secret: SECRET, ...maxBytes };
+    }
     const settings: NodeSettings = {
       prefix: this.#prefix,
       ttlMs: TTL_MS,
       redis: link.addresses,
-      isCluster: this.redis.isCluster,
+      isCluster: this.#redis?.isCluster === true,
       addressMap: link.addressMap,
-      peers: listen === undefined ? undefined : { listen, seeds: [...this.#peers], secret: SECRET },
+      peers,
+      ...given,
     };
-    if (listen !== undefined) this.#peers.push(listen);
-    return { link, settings };
+    return { link, peerLink, settings };
   }
 
   #onStop(cache: CacheNode): void {
@@ -206,12 +236,19 @@ export class Stage {
   /** Nodes know each other, and listen to what they listen to; libraries do not say when that is so. */
   async #whenReady(started: readonly StageNode[]): Promise<void> {
     if (this.hasPeers) {
-      const joined = started.map(({ cache }) => cache.whenJoined(this.#peers.length));
+      const joined = started.map(({ cache }) => cache.whenJoined(this.#peerLinks.length));
       await reached('the nodes to know each other', START_BOUND_MS, Promise.all(joined));
     }
+    await this.#whenListening();
+    if (this.shape === 'gutter') for (const { link } of started) link.sever();
+  }
+
+  async #whenListening(): Promise<void> {
+    const redis = this.#redis;
+    if (redis === undefined) return;
     let before = -1;
     for (let look = 0; look < QUIET_LOOKS_MAX; look++) {
-      const now = await this.redis.subscriptionCount();
+      const now = await redis.subscriptionCount();
       if (now === before) return;
       before = now;
       await sleep(QUIET_MS);

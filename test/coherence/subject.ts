@@ -18,7 +18,7 @@ export interface Read {
   readonly flagged: boolean;
 }
 
-/** What a write said about the shared level: it has it, it does not, it will; or nothing. */
+/** What a write said about the nearest shared level: it has it, it does not, it will; or nothing. */
 export type Told = 'stored' | 'failed' | 'queued' | 'nothing';
 
 /** A library in one process, as one node of several. What it has no word for throws `NotExpressible`. */
@@ -94,7 +94,7 @@ export interface NodeSettings {
   readonly ttlMs: number;
   /** How long past its TTL an entry that does not say may be served while a new one is fetched. */
   readonly whileRevalidateMs?: number;
-  /** `host:port` of the Redis servers, as this node is to reach them. */
+  /** `host:port` of the Redis servers, as this node is to reach them; none where there is no Redis. */
   readonly redis: readonly string[];
   readonly isCluster: boolean;
   /** Where this node reaches what the cluster announces as the key. */
@@ -104,12 +104,26 @@ export interface NodeSettings {
 
 export interface PeerSettings {
   readonly listen: string;
+  /** Where the others are to reach it: a proxy before it. */
+  readonly advertise: string;
   readonly seeds: readonly string[];
   readonly secret: string;
+  /** What it may keep for all, in bytes. */
+  readonly maxBytes?: number;
 }
 
-/** `single`: one Redis. `cluster`: a Redis Cluster. `peers`: a Redis Cluster, and the nodes' own memory as a third level. */
-export type Shape = 'single' | 'cluster' | 'peers';
+/**
+ * `single`: one Redis. `cluster`: a Redis Cluster. `peers`: a Redis Cluster, and the nodes' own memory as a third level.
+ * `peers-only`: the nodes' own memory, and no Redis at all. `gutter`: as `peers`, but every node is cut off from Redis as
+ * soon as it has started.
+ */
+export const SHAPES = ['single', 'cluster', 'peers', 'peers-only', 'gutter'] as const;
+export type Shape = (typeof SHAPES)[number];
+
+/** Whether there is a Redis that answers. */
+export function hasRedis(shape: Shape): boolean {
+  return shape !== 'peers-only' && shape !== 'gutter';
+}
 
 export interface Subject {
   /** As rows call it. */

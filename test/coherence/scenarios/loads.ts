@@ -14,6 +14,7 @@ const stampede: Scenario = {
   id: 'S7',
   title: '4 nodes x 25 callers, cold key; the loading node killed',
   quick: ['single'],
+  withoutRedis: ['peers-only', 'gutter'],
   limitMs: 180_000,
   run: async (stage) => {
     await stage.part('cold key', async () => {

@@ -95,7 +95,8 @@ async function loadsAnew(
 const deleteInFlight: Scenario = {
   id: 'S2',
   title: 'delete while a load is under way',
-  quick: ['single'],
+  quick: ['single', 'peers-only', 'gutter'],
+  withoutRedis: ['peers-only', 'gutter'],
   limitMs: 40_000,
   run: (stage) =>
     stage.part('', async () => {
@@ -137,6 +138,7 @@ const invalidateInFlight: Scenario = {
   id: 'S2t',
   title: 'invalidation by tag, pattern, clear while a load is under way',
   quick: ['single'],
+  withoutRedis: ['peers-only', 'gutter'],
   limitMs: 60_000,
   run: async (stage) => {
     const [a, b] = await stage.nodes(2);
@@ -151,6 +153,7 @@ const invalidateElsewhere: Scenario = {
   id: 'S2x',
   title: 'the same, load on node A, delete on node B, also read on C',
   quick: ['single', 'peers'],
+  withoutRedis: ['peers-only', 'gutter'],
   limitMs: 60_000,
   run: async (stage) => {
     const [a, b, c] = await stage.nodes(3);

@@ -7,6 +7,7 @@ import {
   type Load,
   type NodeSettings,
   type Read,
+  SHAPES,
   type Subject,
   type Told,
 } from '../subject.js';
@@ -96,19 +97,19 @@ function entryOptions(options: KeepOptions | undefined): EntryOptions {
   };
 }
 
-function told({ distributed }: WriteResult): Told {
-  const status: string = distributed;
+function told({ distributed, peer }: WriteResult): Told {
+  const status: string = distributed === 'none' ? peer : distributed;
   return status === 'stored' || status === 'queued' ? status : 'failed';
 }
 
 export const subject: Subject = {
   name: 'fleetflow-cache',
   version: '0.1.0',
-  shapes: ['single', 'cluster', 'peers'],
+  shapes: SHAPES,
   takesHostAsked: true,
   start: async ({ prefix, ttlMs, redis, peers }: NodeSettings) => {
     const node = await compose({
-      redis: { nodes: [...redis], prefix, ttl: ttlMs },
+      ...(redis.length > 0 && { redis: { nodes: [...redis], prefix, ttl: ttlMs } }),
       ...(peers !== undefined && { peers: { ...peers, seeds: [...peers.seeds] } }),
     });
     return new FleetflowNode(node);
