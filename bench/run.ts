@@ -1,6 +1,6 @@
 import type { Options } from './options.js';
 import { OURS, type Row } from './row.js';
-import type { Bench, OptionsOf, Section, WorkerSettings } from './section.js';
+import type { Bench, OptionsOf, Section, WalLevel, WorkerSettings } from './section.js';
 import { type DatabaseServer, type RedisServers, startDatabase, startRedisServers } from './servers.js';
 import type { TaskName, TaskOf } from './tasks.js';
 import { Worker } from './worker.js';
@@ -16,7 +16,7 @@ export class Run implements Bench {
   readonly #options: Options;
   readonly #workers = new Set<{ stop(): Promise<void> }>();
   #redis: Promise<RedisServers> | undefined;
-  #database: Promise<DatabaseServer> | undefined;
+  readonly #databases = new Map<WalLevel, Promise<DatabaseServer>>();
 
   constructor(options: Options, signal: AbortSignal) {
     this.#options = options;
@@ -58,9 +58,10 @@ export class Run implements Bench {
     return (await this.#redis).nodes;
   }
 
-  async postgres(): Promise<string> {
-    this.#database ??= startDatabase((line) => this.say(line), this.signal);
-    return (await this.#database).url;
+  async postgres(wal: WalLevel): Promise<string> {
+    const started = this.#databases.get(wal) ?? startDatabase(wal, (line) => this.say(line), this.signal);
+    this.#databases.set(wal, started);
+    return (await started).url;
   }
 
   async open<N extends TaskName>(
@@ -77,7 +78,7 @@ export class Run implements Bench {
 
   async close(): Promise<void> {
     await this.#stopWorkers();
-    for (const started of [this.#redis, this.#database]) {
+    for (const started of [this.#redis, ...this.#databases.values()]) {
       await started?.then(
         (servers) => servers.stop(),
         () => {},

@@ -11,6 +11,9 @@ export interface Section {
   run(bench: Bench): Promise<readonly Row[]>;
 }
 
+/** What a server of PostgreSQL writes into its log: enough for itself, or for those who follow it row by row. */
+export type WalLevel = 'replica' | 'logical';
+
 /** What a section works with. */
 export interface Bench {
   /** Everything smaller and shorter, so that all sections together end within a minute. */
@@ -26,8 +29,11 @@ export interface Bench {
   say(line: string): void;
   /** `127.0.0.1:port` of a Redis Cluster of three primaries and three replicas, started when it is first asked for. */
   redis(): Promise<readonly string[]>;
-  /** The URL of an empty database, started when it is first asked for. Who writes to it shares it with nobody. */
-  postgres(): Promise<string>;
+  /**
+   * The URL of a database on a server of its own, empty and started when it is first asked for. Who writes to it shares it
+   * with nobody.
+   */
+  postgres(wal: WalLevel): Promise<string>;
   /** Starts a process for a task. It is stopped after the section if nobody did before. */
   open<N extends TaskName>(task: N, options: OptionsOf<N>, settings?: WorkerSettings): Promise<Worker<TaskOf<N>>>;
 }

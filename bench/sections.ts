@@ -1,4 +1,5 @@
 import type { Section } from './section.js';
+import { changes } from './sections/changes.js';
 import { combined } from './sections/combined.js';
 import { encoding } from './sections/encoding.js';
 import { fleet } from './sections/fleet.js';
@@ -11,4 +12,16 @@ import { overhead } from './sections/overhead.js';
 import { seeds } from './sections/seeds.js';
 
 /** In the order in which they run: the last ones take up what the first ones measured. */
-export const sections: readonly Section[] = [l1, l2, l3, combined, fleet, hitRatio, memory, overhead, encoding, seeds];
+export const sections: readonly Section[] = [
+  l1,
+  l2,
+  l3,
+  combined,
+  fleet,
+  changes,
+  hitRatio,
+  memory,
+  overhead,
+  encoding,
+  seeds,
+];

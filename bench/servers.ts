@@ -2,6 +2,7 @@ import { startPostgres } from '../src/cli/servers/postgres.js';
 import { startRedisCluster } from '../src/cli/servers/redis-cluster.js';
 import { findRedis } from '../src/cli/servers/redis-program.js';
 import { createWorkspace } from '../src/cli/servers/workspace.js';
+import type { WalLevel } from './section.js';
 
 export interface RedisServers {
   /** `127.0.0.1:port` of every node, the primaries first. */
@@ -35,10 +36,20 @@ export interface DatabaseServer {
 }
 
 /** PostgreSQL with an empty database. */
-export async function startDatabase(say: (line: string) => void, signal: AbortSignal): Promise<DatabaseServer> {
+export async function startDatabase(
+  wal: WalLevel,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<DatabaseServer> {
   const workspace = await createWorkspace();
   try {
-    const { url, stop } = await startPostgres({ dir: workspace.path, onProgress: say, signal });
+    const { url, stop } = await startPostgres({
+      dir: workspace.path,
+      // As a database that is used: what is committed is in its log at once, where those who follow it read.
+      settings: [`wal_level=${wal}`, 'synchronous_commit=on'],
+      onProgress: say,
+      signal,
+    });
     return {
       url,
       stop: async () => {

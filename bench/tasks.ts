@@ -1,5 +1,6 @@
 /** What a process of its own can be asked to do, by name. Each module is loaded only in the process that needs it. */
 export const tasks = {
+  'change-feed': () => import('./tasks/change-feed.js'),
   'city-node': () => import('./tasks/city-node.js'),
   encoding: () => import('./tasks/encoding.js'),
   'fleet-node': () => import('./tasks/fleet-node.js'),

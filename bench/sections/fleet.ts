@@ -61,7 +61,7 @@ async function run(bench: Bench): Promise<Row[]> {
 }
 
 async function seed(bench: Bench, { vehicles }: Size): Promise<void> {
-  const database = new DemoDatabase(await bench.postgres(), bench.signal);
+  const database = new DemoDatabase(await bench.postgres('replica'), bench.signal);
   try {
     await database.migrate();
     await database.seed(makeDemoFleet({ vehicles, seed: 1 }), () => {});
@@ -87,7 +87,7 @@ async function play(bench: Bench, subject: FleetSubjectName, size: Size): Promis
 }
 
 async function openNodes(bench: Bench, subject: FleetSubjectName, { vehicles }: Size): Promise<ServiceWorker[]> {
-  const [redis, postgres] = await Promise.all([bench.redis(), bench.postgres()]);
+  const [redis, postgres] = await Promise.all([bench.redis(), bench.postgres('replica')]);
   const prefix = `fleet-${subject.replaceAll(' ', '-')}:`;
   const openNode = (node: number, seeds: readonly string[]): Promise<ServiceWorker> => {
     const options = { subject, redis, postgres, prefix, seeds, vehicles, node, nodes: NODES, seed: bench.seed };

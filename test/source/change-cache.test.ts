@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { measureStaleness } from '../../bench/harness/foreign-writes.js';
 import type { Cache } from '../../src/index.js';
 import { createCache } from '../../src/index.js';
 import {
@@ -10,7 +11,6 @@ import {
 } from '../../src/node/fleet.js';
 import { makeOwnPrefix } from '../servers.js';
 import { type ChangeDatabase, openChangeDatabase, SOON, writeLocation, writeStatus } from './change-readers.js';
-import { measureStaleness } from './change-staleness.js';
 
 interface Node {
   readonly cache: Cache;
