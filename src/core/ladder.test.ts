@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { absentEntry, deletion, hlc, NOW_MS, valueEntry } from '../../test/core/entries.js';
+import { climb } from './ascent.js';
 import type { Call } from './call.js';
 import type { Entry } from './entry.js';
 import { Floors } from './floors.js';
-import { type Answer, climb, type Held, type LadderParts } from './ladder.js';
+import type { Answer, Held, LadderParts } from './ladder.js';
 import { type Level, MISS, type Outcome, type SkipReason } from './outcome.js';
 import { NULL_RECORDER } from './recorder.js';
 import type { Rung } from './tier.js';
@@ -205,6 +206,34 @@ function rung(level: Level, outcomeFor: (key: string) => Outcome, asked: string[
   };
 }
 
+/** The same rung, that tells of each key as its outcome comes: the last one first. */
+function askable({ level, read }: Rung): Rung {
+  return {
+    level,
+    read,
+    ask: (keys, call, held, taker) => {
+      void read(keys, call, undefined, held).then((outcomes) => {
+        for (const at of [...keys.keys()].reverse()) taker.take(outcomes[at] as Outcome, at);
+      });
+    },
+  };
+}
+
+function climbed(
+  keys: readonly string[],
+  rungs: readonly Rung[],
+  held: (key: string) => Held | undefined,
+  by: Call,
+  given: LadderParts,
+): Promise<readonly Answer[]> {
+  return new Promise((resolve, reject) => {
+    climb(keys, rungs, held, by, given, (answers) => {
+      if (answers instanceof Error) reject(answers);
+      else resolve(answers);
+    });
+  });
+}
+
 function summary(answer: Answer): Expected {
   return {
     from: answer.level,
@@ -217,7 +246,10 @@ function summary(answer: Answer): Expected {
 }
 
 describe('the ladder', () => {
-  it('answers every combination of outcomes, held copies and sources as it says', async () => {
+  it.each([
+    ['with a promise', (one: Rung) => one],
+    ['one by one', askable],
+  ])('answers every combination of outcomes, told %s, held copies and sources as it says', async (_, told) => {
     const outcomes = tierCases.map(outcomeOf);
     const helds = heldCases.map(
       (copy): Held | undefined => copy && { entry: copyOf(copy), level: 'local', doubted: copy.doubted === true },
@@ -225,11 +257,13 @@ describe('the ladder', () => {
     const combinations = tierCases.flatMap((_, a) => tierCases.flatMap((_, b) => tierCases.map((_, c) => [a, b, c])));
     let checked = 0;
     for (const [sourceCase, heldCase] of sourceCases.flatMap((one) => heldCases.map((held) => [one, held] as const))) {
-      const rungs = tierLevels.map((level, i) => rung(level, (key) => outcomes[Number(key.split(',')[i])] as Outcome));
+      const rungs = tierLevels.map((level, i) =>
+        told(rung(level, (key) => outcomes[Number(key.split(',')[i])] as Outcome)),
+      );
       if (sourceCase !== undefined) rungs.push(rung('source', () => outcomeOf(sourceCase)));
       const keys = combinations.map((indexes) => indexes.join());
       const held = helds[heldCases.indexOf(heldCase)];
-      const answers = await climb(keys, rungs, () => held, call, parts());
+      const answers = await climbed(keys, rungs, () => held, call, parts());
       for (const [i, answer] of answers.entries()) {
         const tiers = (combinations[i] as number[]).map((index) => tierCases[index] as Case);
         const wanted = expected(tiers, sourceCase, heldCase);
@@ -248,10 +282,10 @@ describe('the ladder', () => {
     const near = rung('distributed', (key) => (key === 'a' ? found : MISS), asked);
     const far = rung('peer', (key) => (key === 'b' ? found : MISS), asked);
     const last = rung('source', () => found, asked);
-    await climb(['a', 'b', 'c'], [near, far, last], () => undefined, call, parts());
+    await climbed(['a', 'b', 'c'], [near, far, last], () => undefined, call, parts());
     expect(asked).toEqual([['a', 'b', 'c'], ['b', 'c'], ['c']]);
     asked.length = 0;
-    await climb(['a'], [near, far, last], () => undefined, call, parts());
+    await climbed(['a'], [near, far, last], () => undefined, call, parts());
     expect(asked).toEqual([['a']]);
   });
 
@@ -261,14 +295,14 @@ describe('the ladder', () => {
     const hot: Outcome = { ...cold, hot: true };
     const hotOf = async (...outcomes: readonly [Outcome, Outcome]) => {
       const rungs = [rung('distributed', () => outcomes[0]), rung('peer', () => outcomes[1])];
-      return (await climb(['k'], rungs, () => undefined, call, parts()))[0]?.hot;
+      return (await climbed(['k'], rungs, () => undefined, call, parts()))[0]?.hot;
     };
     expect(await hotOf(MISS, hot)).toBe(true);
     expect(await hotOf(MISS, cold)).toBe(false);
     expect(await hotOf(hotStale, cold)).toBe(false);
     expect(await hotOf(MISS, MISS)).toBe(false);
     // What the source found there before it loaded.
-    const [answer] = await climb(['k'], [rung('source', () => hot)], () => undefined, call, parts());
+    const [answer] = await climbed(['k'], [rung('source', () => hot)], () => undefined, call, parts());
     expect(answer?.hot).toBe(true);
   });
 
@@ -279,7 +313,7 @@ describe('the ladder', () => {
       given.floors.raise({ scope: 'all', subject: '', hlc: hlc(1_000) });
       return { kind: 'failed', error: new Error('out') };
     });
-    const [answer] = await climb(['k'], [broken], () => held, call, given);
+    const [answer] = await climbed(['k'], [broken], () => held, call, given);
     expect(answer).toMatchObject({ entry: undefined, stale: false });
   });
 
@@ -299,14 +333,43 @@ describe('the ladder', () => {
       rung('peer', () => ({ kind: 'skipped', why: 'no-owner' })),
       rung('source', () => MISS),
     ];
-    await climb(['k'], rungs, () => undefined, call, parts({ recorder, monotonicMs: () => nowMs++ }));
+    await climbed(['k'], rungs, () => undefined, call, parts({ recorder, monotonicMs: () => nowMs++ }));
     expect(counted).toEqual([
-      'get:distributed 1',
       'ECONNRESET distributed',
-      'get:peer 1',
+      'get:distributed 1',
       'no-owner peer',
-      'get:source 1',
+      'get:peer 1',
       'miss source',
+      'get:source 1',
     ]);
+  });
+
+  it('goes on when the last key has been told, and hears of none twice', async () => {
+    const found: Outcome = { kind: 'found', entry: valueEntry(1) };
+    const near: Rung = {
+      ...rung('distributed', () => MISS),
+      ask: (keys, _call, _held, taker) => {
+        taker.take(MISS, 0);
+        taker.take(found, 0);
+        queueMicrotask(() => taker.take(found, 1));
+        expect(keys).toEqual(['a', 'b']);
+      },
+    };
+    const asked: string[][] = [];
+    const answers = await climbed(['a', 'b'], [near, rung('peer', () => found, asked)], () => undefined, call, parts());
+    expect(asked).toEqual([['a']]);
+    expect(answers.map(({ level }) => level)).toEqual(['peer', 'distributed']);
+  });
+
+  it('ends with what a rung throws, that should not', async () => {
+    const broken: Rung = {
+      ...rung('distributed', () => MISS),
+      ask: () => {
+        throw new Error('broken');
+      },
+    };
+    await expect(climbed(['k'], [broken], () => undefined, call, parts())).rejects.toThrow('broken');
+    const rejecting: Rung = { level: 'distributed', read: () => Promise.reject(new Error('rejected')) };
+    await expect(climbed(['k'], [rejecting], () => undefined, call, parts())).rejects.toThrow('rejected');
   });
 });

@@ -1,11 +1,10 @@
-import type { Call } from './call.js';
 import { type Entry, freshness } from './entry.js';
 import type { Floors } from './floors.js';
 import { compareHlc, HLC_ZERO, type Hlc, laterHlc } from './hlc.js';
 import type { Found, Level, Outcome } from './outcome.js';
 import { OWNER_LEASE_MS } from './owner-lease.js';
 import type { Recorder } from './recorder.js';
-import type { HeldCopies, HeldCopy, Rung, Serves } from './tier.js';
+import type { Rung } from './tier.js';
 import { compareVersions } from './version.js';
 
 /** What the ladder came back with for one key. */
@@ -63,41 +62,89 @@ export interface LadderParts {
   follow(fence: Hlc): void;
 }
 
-/** What reads of the levels are counted as; put together for each read they would have to be hashed for each. */
-const READ_OF: Readonly<Record<Level, string>> = {
-  local: 'get:local',
-  distributed: 'get:distributed',
-  peer: 'get:peer',
-  sister: 'get:sister',
-  source: 'get:source',
-};
+const NO_RUNGS: readonly Rung[] = Object.freeze([]);
+const NO_ERRORS: Answer['errors'] = Object.freeze([]);
 
-/** Where one key stands while the rungs are asked. */
-interface Climb {
+/** Where one key stands while the rungs are asked; in the end, what is answered. */
+export class Climb implements Answer {
   readonly key: string;
   /** What to answer with, once it is settled. */
-  answer: Held | undefined;
+  answer: Held | undefined = undefined;
   /** Best copy past its TTL seen so far. */
   held: Held | undefined;
   /** Latest delete seen so far; what was filled at or before it is no answer. */
   fence: Hlc;
   /** What a tier keeps of a key that it knows as deleted. */
-  tombstone: Entry | undefined;
-  settled: boolean;
-  revalidate: boolean;
+  tombstone: Entry | undefined = undefined;
+  settled = false;
+  revalidate = false;
   /** A copy stands in for what could not be had. */
-  standIn: boolean;
+  stale = false;
   /** When the rung was asked that settled it. */
-  askedAtMs: number;
+  askedAtMs = 0;
+  lentUntilMs = 0;
   /** A rung could not answer: what is missing may exist all the same. */
-  unsure: boolean;
-  missed: Rung[];
-  errors: { level: Level; error: Error }[];
+  unsure = false;
+  /** Who is being asked for it. */
+  asked: Rung | undefined = undefined;
+  missed: readonly Rung[] = NO_RUNGS;
+  errors: Answer['errors'] = NO_ERRORS;
+
+  constructor(key: string, held: Held | undefined) {
+    this.key = key;
+    this.held = held?.entry.kind === 'tombstone' ? undefined : held;
+    this.fence = held?.entry.fence ?? HLC_ZERO;
+  }
+
+  get entry(): Entry | undefined {
+    return this.answer?.entry;
+  }
+
+  get level(): Level | undefined {
+    return this.answer?.level;
+  }
+
+  get value(): unknown {
+    return this.answer?.value;
+  }
+
+  get same(): boolean {
+    return this.answer?.same === true;
+  }
+
+  get hot(): boolean {
+    return this.answer?.hot === true;
+  }
+
+  miss(rung: Rung): void {
+    this.missed = this.missed === NO_RUNGS ? [rung] : [...this.missed, rung];
+  }
+}
+
+/** Whether a rung is to be asked for a key that is still open; settles the key when a stale copy will do. */
+export function isWanted(one: Climb, rung: Rung, parts: LadderParts): boolean {
+  if (rung.level !== 'source') {
+    if (one.tombstone !== undefined) one.miss(rung);
+    return one.tombstone === undefined;
+  }
+  const held = one.held;
+  if (held === undefined) return true;
+  if (held.doubted === true) {
+    // Those who could tell that it is outdated say that they have nothing: only the source knows now.
+    if (!one.unsure) return true;
+    // They do not answer. What is within its TTL is served, marked stale, and the source is spared.
+    if (standsIn(one, parts)) return false;
+  }
+  if (parts.wallMs() >= held.entry.freshUntilMs + held.entry.staleWhileRevalidateMs) return true;
+  one.settled = true;
+  one.revalidate = true;
+  one.stale = true;
+  one.answer = held;
+  return false;
 }
 
 /**
- * Asks the rungs in order, each for the keys that are still open; the source, if there is one, is the last rung. This
- * is the only place where "not here" becomes "go on", and where a miss, a skip and a failure are told apart:
+ * This is the only place where "not here" becomes "go on", and where a miss, a skip and a failure are told apart:
  *
  * - fresh: that is the answer, unless a nearer rung knows better: a later delete, or newer data past their TTL.
  * - stale, outdated, or below a floor: the rung counts as having missed; the newest stale copy is remembered.
@@ -113,103 +160,13 @@ interface Climb {
  * not answer or has older data; it is marked stale too. So is what a tier says when one before it did not answer, or
  * when it may itself have lost something newer.
  */
-export async function climb(
-  keys: readonly string[],
-  rungs: readonly Rung[],
-  held: (key: string) => Held | undefined,
-  call: Call,
-  parts: LadderParts,
-): Promise<Answer[]> {
-  const climbs = keys.map((key) => start(key, held(key)));
-  for (const rung of rungs) {
-    const open = climbs.filter((one) => !one.settled && isWanted(one, rung, parts));
-    if (open.length === 0) continue;
-    const startedMs = parts.monotonicMs();
-    const outcomes = await rung.read(
-      open.length === keys.length ? keys : open.map((one) => one.key),
-      call,
-      servesAny(open, parts),
-      doubtedOf(open, parts),
-    );
-    parts.recorder.duration(READ_OF[rung.level], parts.monotonicMs() - startedMs);
-    for (let i = 0; i < open.length; i++) {
-      const one = open[i] as Climb;
-      const missedBefore = one.missed.length;
-      one.askedAtMs = startedMs;
-      judge(one, rung, outcomes[i] as Outcome, parts);
-      if (one.missed.length > missedBefore) parts.recorder.missedAt(rung.level);
-    }
-  }
-  return climbs.map((one) => finish(one, parts));
-}
-
-function servesAny(open: readonly Climb[], parts: LadderParts): Serves {
-  let byKey: Map<string, Climb> | undefined;
-  return (key, entry) => {
-    byKey ??= new Map(open.map((one) => [one.key, one]));
-    const one = byKey.get(key);
-    if (one === undefined || entry.kind === 'tombstone' || isOutdated(one, entry)) return false;
-    return freshness(entry, parts.wallMs()) === 'fresh' && parts.floors.passes(key, entry);
-  };
-}
-
-/** The copies to confirm: fresh values, since of anything else there is little to send. */
-function doubtedOf(open: readonly Climb[], parts: LadderParts): HeldCopies | undefined {
-  let copies: Map<string, HeldCopy> | undefined;
-  for (const { key, held } of open) {
-    if (held?.doubted !== true || held.sizeBytes === undefined || held.entry.kind !== 'value') continue;
-    if (parts.wallMs() >= held.entry.freshUntilMs) continue;
-    copies ??= new Map();
-    copies.set(key, { entry: held.entry, sizeBytes: held.sizeBytes });
-  }
-  return copies && ((key) => copies.get(key));
-}
-
-function start(key: string, held: Held | undefined): Climb {
-  return {
-    key,
-    answer: undefined,
-    held: held?.entry.kind === 'tombstone' ? undefined : held,
-    fence: held?.entry.fence ?? HLC_ZERO,
-    tombstone: undefined,
-    settled: false,
-    revalidate: false,
-    standIn: false,
-    askedAtMs: 0,
-    unsure: false,
-    missed: [],
-    errors: [],
-  };
-}
-
-/** Whether a rung is to be asked for a key that is still open; settles the key when a stale copy will do. */
-function isWanted(one: Climb, rung: Rung, parts: LadderParts): boolean {
-  if (rung.level !== 'source') {
-    if (one.tombstone !== undefined) one.missed.push(rung);
-    return one.tombstone === undefined;
-  }
-  const held = one.held;
-  if (held === undefined) return true;
-  if (held.doubted === true) {
-    // Those who could tell that it is outdated say that they have nothing: only the source knows now.
-    if (!one.unsure) return true;
-    // They do not answer. What is within its TTL is served, marked stale, and the source is spared.
-    if (standsIn(one, parts)) return false;
-  }
-  if (parts.wallMs() >= held.entry.freshUntilMs + held.entry.staleWhileRevalidateMs) return true;
-  one.settled = true;
-  one.revalidate = true;
-  one.answer = held;
-  return false;
-}
-
-function judge(one: Climb, rung: Rung, outcome: Outcome, parts: LadderParts): void {
+export function judge(one: Climb, rung: Rung, outcome: Outcome, parts: LadderParts): void {
   switch (outcome.kind) {
     case 'found':
       judgeFound(one, rung, outcome, parts);
       break;
     case 'miss':
-      one.missed.push(rung);
+      one.miss(rung);
       one.settled = rung.level === 'source';
       break;
     case 'skipped':
@@ -218,7 +175,7 @@ function judge(one: Climb, rung: Rung, outcome: Outcome, parts: LadderParts): vo
       break;
     case 'failed':
       one.unsure = true;
-      one.errors.push({ level: rung.level, error: outcome.error });
+      one.errors = [...one.errors, { level: rung.level, error: outcome.error }];
       parts.recorder.error(rung.level, errorType(outcome.error));
       break;
   }
@@ -228,7 +185,7 @@ function judgeFound(one: Climb, rung: Rung, found: Found, parts: LadderParts): v
   const { entry, level = rung.level, unsure = false, hot = false, lent = false } = found;
   if (rung.level === 'source') {
     one.settled = true;
-    one.standIn = unsure;
+    one.stale = unsure;
     one.answer = { entry, level, hot };
     return;
   }
@@ -236,21 +193,21 @@ function judgeFound(one: Climb, rung: Rung, found: Found, parts: LadderParts): v
   const state = freshness(entry, parts.wallMs());
   if (entry.kind === 'tombstone') {
     one.tombstone = entry;
-    one.missed.push(rung);
+    one.miss(rung);
     parts.follow(entry.fence);
   } else if (state === 'dead' || isOutdated(one, entry) || !parts.floors.passes(one.key, entry)) {
-    one.missed.push(rung);
+    one.miss(rung);
     // The rung has lost, or not had yet, what is held here.
     if (state !== 'dead' && one.held?.doubted === true && isOlder(entry, one.held.entry)) standsIn(one, parts);
   } else if (state === 'stale') {
-    one.missed.push(rung);
+    one.miss(rung);
     // Of the same data, the copy that nobody doubts.
     const isBetter = one.held?.doubted === true || isOlder(one.held?.entry, entry);
     if (isBetter && found.same !== true) one.held = { entry, level };
   } else {
     one.settled = true;
     // A nearer rung did not answer, or this one has lost something: there may be something newer.
-    one.standIn = one.unsure || unsure;
+    one.stale = one.unsure || unsure;
     one.answer =
       found.same === true && one.held !== undefined ? confirmed(one.held, level) : { entry, level, hot, lent };
   }
@@ -273,7 +230,7 @@ function raiseFence(one: Climb, fence: Hlc): void {
 }
 
 /** Whether a nearer rung knows better: of a delete after this was filled, or of newer data that are past their TTL. */
-function isOutdated(one: Climb, entry: Entry): boolean {
+export function isOutdated(one: Climb, entry: Entry): boolean {
   if (compareHlc(entry.fillStart, one.fence) <= 0) return true;
   return one.held !== undefined && isOlder(entry, one.held.entry);
 }
@@ -288,65 +245,27 @@ function standsIn(one: Climb, parts: LadderParts): boolean {
   if (held === undefined || parts.wallMs() >= held.entry.freshUntilMs) return false;
   if (!parts.floors.passes(one.key, held.entry)) return false;
   one.settled = true;
-  one.standIn = true;
+  one.stale = true;
   one.answer = held;
   return true;
 }
 
-function finish(one: Climb, parts: LadderParts): Answer {
-  const rescued = one.settled || !one.unsure ? undefined : rescue(one, parts);
-  return new Finished(one, one.answer ?? rescued, rescued !== undefined, lentUntilMs(one, parts));
+export function finish(one: Climb, parts: LadderParts): void {
+  if (one.settled || !one.unsure) {
+    one.lentUntilMs = lentUntilMs(one, parts);
+    return;
+  }
+  one.answer = rescue(one, parts);
+  one.stale = one.answer !== undefined;
 }
 
 /**
  * Where nobody is there to ask but owners, and very many ask them: until when what one said may be the answer again. Only
  * of what is marked stale: what is not, memory keeps.
  */
-function lentUntilMs({ answer, standIn, askedAtMs }: Climb, parts: LadderParts): number {
-  if (!standIn || answer?.hot !== true || answer.lent !== true) return 0;
+function lentUntilMs({ answer, stale, askedAtMs }: Climb, parts: LadderParts): number {
+  if (!stale || answer?.hot !== true || answer.lent !== true) return 0;
   return Math.min(askedAtMs + OWNER_LEASE_MS, parts.monotonicMs() + answer.entry.freshUntilMs - parts.wallMs());
-}
-
-/** A class, because a getter in an object literal is defined anew, slowly, for every object. */
-class Finished implements Answer {
-  readonly entry: Entry | undefined;
-  readonly level: Level | undefined;
-  readonly same: boolean;
-  readonly hot: boolean;
-  readonly unsure: boolean;
-  readonly askedAtMs: number;
-  readonly lentUntilMs: number;
-  readonly stale: boolean;
-  readonly revalidate: boolean;
-  readonly tombstone: Entry | undefined;
-  readonly missed: readonly Rung[];
-  readonly errors: Answer['errors'];
-  readonly #held: Held | undefined;
-
-  constructor(
-    { revalidate, standIn, unsure, askedAtMs, tombstone, missed, errors }: Climb,
-    held: Held | undefined,
-    isRescued: boolean,
-    lentUntilMs: number,
-  ) {
-    this.entry = held?.entry;
-    this.level = held?.level;
-    this.same = held?.same === true;
-    this.hot = held?.hot === true;
-    this.unsure = unsure;
-    this.askedAtMs = askedAtMs;
-    this.lentUntilMs = lentUntilMs;
-    this.stale = revalidate || standIn || isRescued;
-    this.revalidate = revalidate;
-    this.tombstone = tombstone;
-    this.missed = missed;
-    this.errors = errors;
-    this.#held = held;
-  }
-
-  get value(): unknown {
-    return this.#held?.value;
-  }
 }
 
 /** The stale copy that may stand in for what could not be had. */

@@ -1,3 +1,4 @@
+import { climb } from './ascent.js';
 import { Background } from './background.js';
 import type { CacheEvents, LoadOptions } from './cache.js';
 import { type Call, sliceCall, waitWithin } from './call.js';
@@ -8,7 +9,7 @@ import { CacheError, toError } from './errors.js';
 import { Fills } from './fills.js';
 import type { Floors } from './floors.js';
 import type { HybridClock } from './hlc.js';
-import { type Answer, climb, type Held, type LadderParts } from './ladder.js';
+import type { Answer, Held, LadderParts } from './ladder.js';
 import type { LeaseOffice } from './lease.js';
 import type { LifetimeDefaults } from './lifetime.js';
 import { LoadFailures } from './load-failures.js';
@@ -144,7 +145,12 @@ export class Reader {
     if (joined?.endsWithin(call)) return joined.result;
     if (call.signal === undefined && joined === undefined) {
       const flightCall = this.#flightCall(call, false);
-      if (flightCall.deadlineAtMs <= call.deadlineAtMs) return this.#flyOne(key, flightCall);
+      if (flightCall.deadlineAtMs <= call.deadlineAtMs) {
+        const flight = this.flights.begin(key, false, flightCall.deadlineAtMs);
+        const { result } = flight;
+        this.#fly([flight], this.#parts.tiers, undefined, flightCall, this.#heldOf, nothing);
+        return result;
+      }
     }
     return this.read([key], call).then(([answer]) => answer as Answer);
   }
@@ -239,7 +245,10 @@ export class Reader {
     });
     if (begun.length === 0) return { flights, own: undefined };
     const rungs = loads ? [...this.#parts.tiers, source] : this.#parts.tiers;
-    return { flights, own: this.#fly(begun, rungs, source, flightCall) };
+    const own = new Promise<void>((ended) => {
+      this.#fly(begun, rungs, source, flightCall, this.#heldOf, ended);
+    });
+    return { flights, own };
   }
 
   /** The flight to join: one under way, or one that brought what an owner lends for a moment. */
@@ -271,45 +280,31 @@ export class Reader {
       begun.push(flight);
       return flight;
     });
-    if (begun.length > 0) void this.#fly(begun, [source], source, this.#flightCall(call, true), true);
+    if (begun.length > 0) this.#fly(begun, [source], source, this.#flightCall(call, true), holdNothing, nothing);
     return flights;
   }
 
-  /** Climbs for all flights at once; ends each, whatever happens. Never rejects. */
-  async #fly(
+  /** Climbs for all flights at once. Ends each, whatever happens, and says so. */
+  #fly(
     flights: readonly Flight<Answer>[],
     rungs: readonly Rung[],
     source: LoadRung | undefined,
     call: Call,
-    refresh = false,
-  ): Promise<void> {
+    held: (key: string) => Held | undefined,
+    ended: () => void,
+  ): void {
     this.#background.begin();
     const keys = flights.map((flight) => flight.key);
-    try {
-      const answers = await climb(keys, rungs, refresh ? holdNothing : this.#heldOf, call, this.#ladder);
-      this.#land(flights, answers, rungs, source);
-    } catch (thrown) {
-      this.#fail(flights, toError(thrown));
-    }
-    this.#background.end();
-  }
-
-  /** As `#fly`, of one that asks no source, by who has begun it: a promise less. */
-  async #flyOne(key: string, call: Call): Promise<Answer> {
-    const { tiers } = this.#parts;
-    const flights = [this.flights.begin(key, false, call.deadlineAtMs)];
-    this.#background.begin();
-    try {
-      const answers = await climb([key], tiers, this.#heldOf, call, this.#ladder);
-      this.#land(flights, answers, tiers, undefined);
-      return answers[0] as Answer;
-    } catch (thrown) {
-      const error = toError(thrown);
-      this.#fail(flights, error);
-      throw error;
-    } finally {
+    climb(keys, rungs, held, call, this.#ladder, (answers) => {
+      try {
+        if (answers instanceof Error) throw answers;
+        this.#land(flights, answers, rungs, source);
+      } catch (thrown) {
+        this.#fail(flights, toError(thrown));
+      }
       this.#background.end();
-    }
+      ended();
+    });
   }
 
   #land(
@@ -388,6 +383,8 @@ interface Joined {
 function holdNothing(): undefined {
   return undefined;
 }
+
+function nothing(): void {}
 
 function named(keys: readonly string[]): string {
   const [first] = keys;

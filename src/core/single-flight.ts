@@ -67,8 +67,11 @@ export class Flight<T> {
   #settle(): void {
     const ended = this.#ended;
     if (this.#shared === undefined || ended === undefined) return;
-    if ('error' in ended) this.#shared.reject(ended.error);
-    else this.#shared.resolve(ended.value);
+    if ('error' in ended) {
+      // Every caller may have gone by now.
+      this.#shared.promise.catch(() => {});
+      this.#shared.reject(ended.error);
+    } else this.#shared.resolve(ended.value);
   }
 }
 
@@ -167,7 +170,5 @@ function withResolvers<T>(): Resolvers<T> {
     resolve = onValue;
     reject = onError;
   });
-  // Every caller may have gone by the time it fails.
-  promise.catch(() => {});
   return { promise, resolve, reject };
 }
