@@ -362,6 +362,14 @@ export const coreBugs = [
     tests: [ladder],
   },
   {
+    id: 'told-twice',
+    what: 'what a rung says of one key again counts for another that it has not answered',
+    file: 'src/core/ascent.ts',
+    find: 'if (one === undefined || rung === undefined) return;\n    one.asked = undefined;',
+    replace: 'if (one === undefined || rung === undefined) return;',
+    tests: [ladder],
+  },
+  {
     id: 'hearsay-vouched-for',
     what: 'what L3 says while L2 does not answer passes for the newest',
     file: 'src/core/ladder.ts',
