@@ -145,6 +145,13 @@ function rowsOf({ subject, loads, pollsMs }: Played, size: Size): Row[] {
     row('hits.peer', peer, '%', 'higher'),
     bounded(row('hits', local + distributed + peer, '%', 'higher'), EXPECTED_HITS),
     row('statements', (1_000 * statements) / keys, 'per 1,000 keys', 'lower', `${statements} for ${keys} keys`),
+    row(
+      'cpu',
+      (1_000 * sum(({ cpuMs }) => cpuMs)) / keys,
+      'us per key',
+      'lower',
+      'of the three nodes, trackers included',
+    ),
     row('latency.p50', quantile(0.5), 'ms', 'lower', rate),
     row('latency.p99', quantile(0.99), 'ms', 'lower'),
     row('latency.p99.9', quantile(0.999), 'ms', 'lower'),

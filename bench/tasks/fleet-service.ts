@@ -38,6 +38,8 @@ export interface LoadResult {
   readonly latencies: HistogramSnapshot;
   /** By kind of question, from when it was asked. */
   readonly kinds: ReadonlyMap<Question['kind'], HistogramSnapshot>;
+  /** Processor time of this process, its trackers included. */
+  readonly cpuMs: number;
   /** What the load changed in them. */
   readonly counts: ServiceCounts;
   /** Positions that were acknowledged, and when. Wall ms, the same clock in all processes. */
@@ -124,6 +126,7 @@ export async function open(options: FleetServiceOptions) {
       const read = new Log();
       written = new Log();
       const before = service.counts();
+      const cpuBefore = process.cpuUsage();
       let questions = 0;
       let keys = 0;
       let failed = 0;
@@ -147,11 +150,13 @@ export async function open(options: FleetServiceOptions) {
         kinds.set(question.kind, ofKind);
       });
       const counts = difference(service.counts(), before);
+      const { user, system } = process.cpuUsage(cpuBefore);
       return {
         questions,
         keys,
         failed,
         whyFailed,
+        cpuMs: (user + system) / 1_000,
         latencies,
         kinds: new Map([...kinds].map(([kind, ofKind]) => [kind, ofKind.snapshot()])),
         counts,
