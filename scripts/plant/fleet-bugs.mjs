@@ -5,9 +5,32 @@ const saves = 'src/source/batched-saves.test.ts';
 const journal = 'test/source/journal.test.ts';
 const behind = 'test/source/write-behind.test.ts';
 const repository = 'test/source/postgres-repository.test.ts';
+const changedReads = 'test/source/changed-reads.test.ts';
 const lifetimes = 'src/fleet/lifetimes.test.ts';
 
 export const fleetBugs = [
+  {
+    id: 'gone-is-unchanged',
+    what: 'a row that was deleted is taken for one that has not changed, and its copy lives for ever',
+    file: 'src/source/changed-reads.ts',
+    find: `select \${id}\${id === 'id' ? '' : ' as "vehicleId"'}, changed.*
+        from unnest($1::numeric[], $2::text[]) as asked (asked_id, digest)
+        join`,
+    replace: `select asked_id as "\${id === 'id' ? 'id' : 'vehicleId'}", changed.*
+        from unnest($1::numeric[], $2::text[]) as asked (asked_id, digest)
+        left join`,
+    tests: [changedReads],
+    servers: true,
+  },
+  {
+    id: 'digest-of-less',
+    what: 'a column is not part of what is compared: a change of it is never seen while the entry is asked for',
+    file: 'src/source/changed-reads.ts',
+    find: "{ column: 'fuel_percent', kind: 'number', value: (status) => status.fuelPercent },",
+    replace: '',
+    tests: [changedReads],
+    servers: true,
+  },
   {
     id: 'false-clock-pins',
     what: 'a device whose clock is in 2080 pins its vehicle on the map',

@@ -52,6 +52,12 @@ export type LoadMany<T> = (
 ) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>;
 
 /**
+ * What this process holds of an id, fresh or past its TTL: the same throughout a load, and undefined for what is deleted,
+ * invalidated or not here.
+ */
+export type Known<Id, T> = (id: Id) => T | undefined;
+
+/**
  * What one level did with a write. `superseded`: it has something newer. `queued`: it did not answer, and is sent the
  * write again until it does. `none`: there is no such level here.
  */
@@ -188,8 +194,12 @@ export interface KeyspaceDeclaration<Id, T> {
   readonly tags?: (id: Id, value: T) => readonly string[];
   /** When the data of a value came about, or the text of its version. */
   readonly version?: (value: T) => number | Date | string | undefined;
-  /** Values of the ids that exist; asked once for all that are missing. */
-  readonly load?: (ids: readonly Id[], call: LoadCall) => Promise<ReadonlyMap<Id, T>>;
+  /**
+   * Values of the ids that exist; asked once for all that are missing. A source that can tell that what is `known` of an
+   * id is what it has may answer with that very value, and need not send it: it is kept as anything loaded. A
+   * version will do for that only if it changes with every change of the data.
+   */
+  readonly load?: (ids: readonly Id[], call: LoadCall, known: Known<Id, T>) => Promise<ReadonlyMap<Id, T>>;
   readonly absentTtl?: Duration;
   /**
    * What a value must look like: any Standard Schema that answers at once. What it makes of a value is what is kept, and

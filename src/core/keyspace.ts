@@ -147,10 +147,11 @@ class View<Id, T, Given> {
   ): Loader {
     const schema = this.#schema;
     return {
-      load: async (missing, loadCall) => {
+      load: async (missing, loadCall, known) => {
         const loaded = await load(
           missing.map((key) => ids.get(key) as Id),
           loadCall,
+          (id) => known(this.#names.key(id as unknown as Given)) as T | undefined,
         );
         const values = new Map<string, unknown>();
         // A loader answers with ids in their one form, which every template takes as given.

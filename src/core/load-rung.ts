@@ -1,4 +1,4 @@
-import type { LoadCall } from './cache.js';
+import type { Known, LoadCall } from './cache.js';
 import { type Call, deadlineError, remainingMs, sliceCall, waitWithin } from './call.js';
 import type { Clock } from './clock.js';
 import { CacheError, toError } from './errors.js';
@@ -7,6 +7,7 @@ import { LEASE_MS, type LeaseAnswer, type LeaseOffice, type LeaseToken } from '.
 import type { LoadFailures } from './load-failures.js';
 import type { LoadedEntries } from './loaded-entries.js';
 import type { Loader } from './loader.js';
+import type { LocalTier } from './local.js';
 import { MISS, type Outcome } from './outcome.js';
 import type { Tally } from './tally.js';
 import type { Rung, Serves, Write } from './tier.js';
@@ -24,6 +25,7 @@ export interface LoadParts {
   readonly failures: LoadFailures;
   readonly tally: Tally;
   readonly leases: LeaseOffice;
+  readonly local: Pick<LocalTier, 'find'>;
   /** Reads what others may have filled since, from the nearest level that answers. */
   reread(keys: readonly string[], call: Call): Promise<readonly Outcome[]>;
   /** Fills the nearest level that takes it. Never rejects. */
@@ -171,13 +173,14 @@ export class LoadRung implements Rung {
 
   /** Asks the source, and remembers if it fails: how long the others had to wait for a place is not its fault. */
   async #ask(keys: readonly string[], stop: LateSignal, call: Call): Promise<Map<string, Outcome>> {
-    const { clock, hlc, failures, tally } = this.#parts;
+    const { clock, hlc, failures, tally, local } = this.#parts;
     // Before the source is asked: whatever is written or deleted from here on is later.
     const fillStart = hlc.early(FENCE_PATIENCE_MS);
     await this.#pass(fillStart, call);
     tally.loads += 1;
     const startedMs = clock.monotonicMs();
-    const asked = (async () => this.#loader.load(keys, loadCall(stop, remainingMs(clock, call))))();
+    const known = knownIn(local);
+    const asked = (async () => this.#loader.load(keys, loadCall(stop, remainingMs(clock, call)), known))();
     try {
       const values = await waitWithin(clock, call, 'the source', asked);
       if (!(values instanceof Map)) {
@@ -251,6 +254,18 @@ function loadCall(stop: LateSignal, leftMs: number): LoadCall {
       return stop.signal;
     },
     remainingMs: leftMs,
+  };
+}
+
+/** What is held of a key when it is first asked for: what a write puts there later is not what the source was told of. */
+function knownIn(local: Pick<LocalTier, 'find'>): Known<string, unknown> {
+  const told = new Map<string, unknown>();
+  return (key) => {
+    if (!told.has(key)) {
+      const held = local.find(key);
+      told.set(key, held?.entry.kind === 'value' ? held.value : undefined);
+    }
+    return told.get(key);
   };
 }
 

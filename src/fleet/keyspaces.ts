@@ -1,4 +1,4 @@
-import type { Cache, Keyspace, LoadCall } from '../core/cache.js';
+import type { Cache, Keyspace, Known, LoadCall } from '../core/cache.js';
 import type { Clock } from '../core/clock.js';
 import { CacheError } from '../core/errors.js';
 import { type KeyParts, keyTemplate } from '../core/key-template.js';
@@ -71,7 +71,11 @@ export function openKeyspaces(
     readonly lifetime: (value: T) => Kept;
     readonly tags?: (id: VehicleId, value: T) => readonly string[];
     readonly version?: (value: T) => Date | string;
-    readonly load: (ids: readonly VehicleId[], call: LoadCall) => Promise<ReadonlyMap<VehicleId, T>>;
+    readonly load: (
+      ids: readonly VehicleId[],
+      call: LoadCall,
+      known: Known<VehicleId, T>,
+    ) => Promise<ReadonlyMap<VehicleId, T>>;
     /** Reports of positions come spread over time, and their lifetimes are the user's to the millisecond. */
     readonly jitter?: false;
   }): VehicleSpace<T> {
@@ -91,14 +95,14 @@ export function openKeyspaces(
       key: templates.details,
       lifetime: detailsLifetime,
       version: (vehicle) => vehicle.updatedAt,
-      load: (ids, call) => repository.vehicles(ids, call),
+      load: (ids, call, known) => repository.vehicles(ids, call, known),
     }),
     status: ofVehicles({
       name: 'vehicle-status',
       key: templates.status,
       lifetime: () => STATUS_LIFETIME,
       version: (status) => status.updatedAt,
-      load: (ids, call) => repository.statuses(ids, call),
+      load: (ids, call, known) => repository.statuses(ids, call, known),
     }),
     location: ofVehicles({
       name: 'vehicle-location',
@@ -107,7 +111,7 @@ export function openKeyspaces(
       tags: locationTags,
       version: locationVersion,
       jitter: false,
-      load: (ids, call) => repository.locations(ids, call),
+      load: (ids, call, known) => repository.locations(ids, call, known),
     }),
     trips: ofVehicles<readonly Trip[]>({
       name: 'vehicle-trips',

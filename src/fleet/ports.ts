@@ -1,4 +1,4 @@
-import type { LoadCall } from '../core/cache.js';
+import type { Known, LoadCall } from '../core/cache.js';
 import type {
   EwayBill,
   FuelRecord,
@@ -36,12 +36,25 @@ export interface SavedLocation {
 
 /**
  * The database, as the fleet needs it. A read takes many ids and answers with those that exist, in one statement.
- * A method rejects when the database does; it never answers with less than it was asked.
+ * A method rejects when the database does; it never answers with less than it was asked. Of what is `known` and is still
+ * all that it has of an id, it may answer with that very value. An id that does not exist any more is left out all the same.
  */
 export interface FleetRepository {
-  vehicles(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, Vehicle>>;
-  statuses(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, VehicleStatus>>;
-  locations(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, VehicleLocation>>;
+  vehicles(
+    ids: readonly VehicleId[],
+    call: LoadCall,
+    known?: Known<VehicleId, Vehicle>,
+  ): Promise<Map<VehicleId, Vehicle>>;
+  statuses(
+    ids: readonly VehicleId[],
+    call: LoadCall,
+    known?: Known<VehicleId, VehicleStatus>,
+  ): Promise<Map<VehicleId, VehicleStatus>>;
+  locations(
+    ids: readonly VehicleId[],
+    call: LoadCall,
+    known?: Known<VehicleId, VehicleLocation>,
+  ): Promise<Map<VehicleId, VehicleLocation>>;
   /** The newest 20 of each vehicle, newest first; a vehicle that exists and has none has an empty list. */
   trips(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, Trip[]>>;
   fuelRecords(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, FuelRecord[]>>;

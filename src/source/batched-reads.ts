@@ -1,8 +1,8 @@
-import type { LoadCall } from '../core/cache.js';
+import type { Known, LoadCall } from '../core/cache.js';
 import { type Call, waitWithin } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
 import { CacheError } from '../core/errors.js';
-import type { ReadMany, VehicleId } from './fleet-records.js';
+import type { ReadChanged, VehicleId } from './fleet-records.js';
 import { callOf, checkWaiting } from './load-call.js';
 
 /** Ids per statement. */
@@ -15,6 +15,8 @@ const WAITING_MAX = 100_000;
 /** Ids that are asked for in one statement, and who asked. */
 class Batch<T> {
   readonly ids = new Set<VehicleId>();
+  /** What those who asked first hold of them. */
+  readonly known = new Map<VehicleId, T>();
   readonly callers = new Set<Call>();
   readonly givenUp = new AbortController();
   /** Settles `found` as the statement does. */
@@ -36,7 +38,7 @@ class Batch<T> {
 export class BatchedReads<T> {
   readonly #clock: Clock;
   readonly #name: string;
-  readonly #read: ReadMany<T>;
+  readonly #read: ReadChanged<T>;
   /** Not sent yet, oldest first. */
   readonly #gathering = new Set<Batch<T>>();
   /** Where each id that was not asked for yet is gathered. */
@@ -46,7 +48,7 @@ export class BatchedReads<T> {
   #scheduled = false;
 
   /** @param name the kind, as it appears in errors */
-  constructor(clock: Clock, name: string, read: ReadMany<T>) {
+  constructor(clock: Clock, name: string, read: ReadChanged<T>) {
     this.#clock = clock;
     this.#name = name;
     this.#read = read;
@@ -56,11 +58,11 @@ export class BatchedReads<T> {
    * The values of those ids that exist. Values are shared with whoever asked for the same id: not to be changed.
    * @throws CacheError `overloaded`, `deadline`, `aborted`; what the statement throws
    */
-  async read(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, T>> {
+  async read(ids: readonly VehicleId[], call: LoadCall, known?: Known<VehicleId, T>): Promise<Map<VehicleId, T>> {
     if (ids.length === 0) return new Map();
     const caller = callOf(this.#clock, call);
     checkWaiting(this.#clock, caller, this.#name);
-    const batches = this.#join(ids, caller);
+    const batches = this.#join(ids, caller, known);
     try {
       const all = Promise.all([...batches].map((batch) => batch.found));
       const found = await waitWithin(this.#clock, caller, this.#name, all);
@@ -70,7 +72,7 @@ export class BatchedReads<T> {
     }
   }
 
-  #join(ids: readonly VehicleId[], caller: Call): ReadonlySet<Batch<T>> {
+  #join(ids: readonly VehicleId[], caller: Call, known: Known<VehicleId, T> | undefined): ReadonlySet<Batch<T>> {
     if (this.#waiting.size + ids.length > WAITING_MAX) {
       throw new CacheError(
         'overloaded',
@@ -79,7 +81,7 @@ export class BatchedReads<T> {
     }
     const batches = new Set<Batch<T>>();
     for (const id of ids) {
-      const batch = this.#waiting.get(id) ?? this.#add(id);
+      const batch = this.#waiting.get(id) ?? this.#add(id, known?.(id));
       batch.callers.add(caller);
       batches.add(batch);
     }
@@ -87,7 +89,7 @@ export class BatchedReads<T> {
     return batches;
   }
 
-  #add(id: VehicleId): Batch<T> {
+  #add(id: VehicleId, known: T | undefined): Batch<T> {
     let batch = this.#filling;
     if (batch === undefined || batch.ids.size >= BATCH_MAX) {
       batch = new Batch();
@@ -95,6 +97,7 @@ export class BatchedReads<T> {
       this.#gathering.add(batch);
     }
     batch.ids.add(id);
+    if (known !== undefined) batch.known.set(id, known);
     this.#waiting.set(id, batch);
     return batch;
   }
@@ -137,7 +140,8 @@ export class BatchedReads<T> {
     this.#running += 1;
     const deadlineAtMs = Math.max(...[...batch.callers].map((caller) => caller.deadlineAtMs));
     const remainingMs = deadlineAtMs - this.#clock.monotonicMs();
-    batch.start(this.#read([...batch.ids], { signal: batch.givenUp.signal, remainingMs }));
+    const call = { signal: batch.givenUp.signal, remainingMs };
+    batch.start(this.#read([...batch.ids], call, (id) => batch.known.get(id)));
     // Its callers are told how it ended; here it only matters that it did.
     await batch.found.catch(noop);
     batch.answered = true;

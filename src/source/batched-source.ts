@@ -9,6 +9,7 @@ import type {
   FuelRecord,
   IdPage,
   MaintenanceRecord,
+  ReadChanged,
   ReadMany,
   ReportedLocation,
   SavedLocation,
@@ -26,9 +27,9 @@ import type {
 export class BatchedSource implements FleetSource {
   readonly #source: FleetSource;
   readonly #saves: BatchedSaves;
-  readonly vehicles: ReadMany<Vehicle>;
-  readonly statuses: ReadMany<VehicleStatus>;
-  readonly locations: ReadMany<VehicleLocation>;
+  readonly vehicles: ReadChanged<Vehicle>;
+  readonly statuses: ReadChanged<VehicleStatus>;
+  readonly locations: ReadChanged<VehicleLocation>;
   readonly trips: ReadMany<Trip[]>;
   readonly fuelRecords: ReadMany<FuelRecord[]>;
   readonly maintenanceRecords: ReadMany<MaintenanceRecord[]>;
@@ -37,9 +38,9 @@ export class BatchedSource implements FleetSource {
   constructor(clock: Clock, source: FleetSource) {
     this.#source = source;
     this.#saves = new BatchedSaves(clock, (locations, call) => source.saveLocations(locations, call));
-    this.vehicles = batched(clock, 'vehicles', (ids, call) => source.vehicles(ids, call));
-    this.statuses = batched(clock, 'statuses', (ids, call) => source.statuses(ids, call));
-    this.locations = batched(clock, 'locations', (ids, call) => source.locations(ids, call));
+    this.vehicles = batched(clock, 'vehicles', (ids, call, known) => source.vehicles(ids, call, known));
+    this.statuses = batched(clock, 'statuses', (ids, call, known) => source.statuses(ids, call, known));
+    this.locations = batched(clock, 'locations', (ids, call, known) => source.locations(ids, call, known));
     this.trips = batched(clock, 'trips', (ids, call) => source.trips(ids, call));
     this.fuelRecords = batched(clock, 'fuel records', (ids, call) => source.fuelRecords(ids, call));
     this.maintenanceRecords = batched(clock, 'maintenance records', (ids, call) =>
@@ -61,7 +62,7 @@ export class BatchedSource implements FleetSource {
   }
 }
 
-function batched<T>(clock: Clock, name: string, read: ReadMany<T>): ReadMany<T> {
+function batched<T>(clock: Clock, name: string, read: ReadChanged<T>): ReadChanged<T> {
   const reads = new BatchedReads(clock, name, read);
-  return (ids, call) => reads.read(ids, call);
+  return (ids, call, known) => reads.read(ids, call, known);
 }

@@ -4,23 +4,28 @@ import type { Statement } from './postgres-pool.js';
 /** How many of the newest trips and records of a vehicle are read. */
 const LIST_MAX = 20;
 
+/** The columns of a vehicle but its id, named as `Vehicle` has them; the same of the two below. */
+export const VEHICLE_COLUMNS = `registration, type, model, city, operator_id as "operatorId", capacity_kg as "capacityKg",
+  active, updated_at as "updatedAt"`;
+
 export const VEHICLES: Statement = {
   name: 'vehicles',
-  text: `select id, registration, type, model, city, operator_id as "operatorId", capacity_kg as "capacityKg", active,
-      updated_at as "updatedAt"
-    from vehicles where id = any($1::numeric[])`,
+  text: `select id, ${VEHICLE_COLUMNS} from vehicles where id = any($1::numeric[])`,
 };
+
+export const STATUS_COLUMNS = `state, fuel_percent as "fuelPercent", odometer_km as "odometerKm",
+  updated_at as "updatedAt"`;
 
 export const STATUSES: Statement = {
   name: 'statuses',
-  text: `select vehicle_id as "vehicleId", state, fuel_percent as "fuelPercent", odometer_km as "odometerKm",
-      updated_at as "updatedAt"
-    from vehicle_statuses where vehicle_id = any($1::numeric[])`,
+  text: `select vehicle_id as "vehicleId", ${STATUS_COLUMNS} from vehicle_statuses where vehicle_id = any($1::numeric[])`,
 };
 
-/** The columns of a newest position, named as `LocationRow` has them. */
-export const LOCATION = `vehicle_id as "vehicleId", lat, lon, speed_kmh as "speedKmh", heading_deg as "headingDeg",
+export const LOCATION_COLUMNS = `lat, lon, speed_kmh as "speedKmh", heading_deg as "headingDeg",
   engine_on as "engineOn", at, region, revision`;
+
+/** The columns of a newest position, named as `LocationRow` has them. */
+export const LOCATION = `vehicle_id as "vehicleId", ${LOCATION_COLUMNS}`;
 
 export const LOCATIONS: Statement = {
   name: 'locations',

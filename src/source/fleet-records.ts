@@ -1,4 +1,4 @@
-import type { LoadCall } from '../core/cache.js';
+import type { Known, LoadCall } from '../core/cache.js';
 
 /** An unsigned 64-bit number in decimal digits, no leading zeros. */
 export type VehicleId = string;
@@ -116,11 +116,18 @@ export interface IdPage {
 /** Reads many ids in one go; answers with those that exist. */
 export type ReadMany<T> = (ids: readonly VehicleId[], call: LoadCall) => Promise<Map<VehicleId, T>>;
 
+/** The same; where all that is there of an id is what is known of it, the answer may be that very value. */
+export type ReadChanged<T> = (
+  ids: readonly VehicleId[],
+  call: LoadCall,
+  known?: Known<VehicleId, T>,
+) => Promise<Map<VehicleId, T>>;
+
 /** What a database of the fleet can be asked and told. */
 export interface FleetSource {
-  readonly vehicles: ReadMany<Vehicle>;
-  readonly statuses: ReadMany<VehicleStatus>;
-  readonly locations: ReadMany<VehicleLocation>;
+  readonly vehicles: ReadChanged<Vehicle>;
+  readonly statuses: ReadChanged<VehicleStatus>;
+  readonly locations: ReadChanged<VehicleLocation>;
   readonly trips: ReadMany<Trip[]>;
   readonly fuelRecords: ReadMany<FuelRecord[]>;
   readonly maintenanceRecords: ReadMany<MaintenanceRecord[]>;

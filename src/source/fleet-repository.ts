@@ -1,14 +1,13 @@
-import type { LoadCall } from '../core/cache.js';
+import type { Known, LoadCall } from '../core/cache.js';
+import { type ChangedRead, LOCATIONS_READ, STATUSES_READ, VEHICLES_READ } from './changed-reads.js';
 import {
   ACTIVE_VEHICLE_IDS,
   EWAY_BILLS,
   FUEL_RECORDS,
-  LOCATIONS,
   LOCATIONS_WITHIN,
   type LocationRow,
   MAINTENANCE_RECORDS,
   type MaintenanceRow,
-  STATUSES,
   TRIPS,
   type TripRow,
   toEwayBill,
@@ -17,7 +16,6 @@ import {
   toLocation,
   toMaintenanceRecord,
   toTrip,
-  VEHICLES,
 } from './fleet-reads.js';
 import type {
   Box,
@@ -68,19 +66,28 @@ export class PostgresFleetRepository implements FleetSource {
     this.#pool = pool;
   }
 
-  async vehicles(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, Vehicle>> {
-    const rows = await this.#read<Vehicle>(VEHICLES, ids, call);
-    return new Map(rows.map((row) => [row.id, row]));
+  vehicles(
+    ids: readonly VehicleId[],
+    call: LoadCall,
+    known?: Known<VehicleId, Vehicle>,
+  ): Promise<Map<VehicleId, Vehicle>> {
+    return this.#readChanged(VEHICLES_READ, ids, call, known);
   }
 
-  async statuses(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, VehicleStatus>> {
-    const rows = await this.#read<VehicleStatus>(STATUSES, ids, call);
-    return new Map(rows.map((row) => [row.vehicleId, row]));
+  statuses(
+    ids: readonly VehicleId[],
+    call: LoadCall,
+    known?: Known<VehicleId, VehicleStatus>,
+  ): Promise<Map<VehicleId, VehicleStatus>> {
+    return this.#readChanged(STATUSES_READ, ids, call, known);
   }
 
-  async locations(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, VehicleLocation>> {
-    const rows = await this.#read<LocationRow>(LOCATIONS, ids, call);
-    return new Map(rows.map((row) => [row.vehicleId, toLocation(row)]));
+  locations(
+    ids: readonly VehicleId[],
+    call: LoadCall,
+    known?: Known<VehicleId, VehicleLocation>,
+  ): Promise<Map<VehicleId, VehicleLocation>> {
+    return this.#readChanged(LOCATIONS_READ, ids, call, known);
   }
 
   async trips(ids: readonly VehicleId[], call: LoadCall): Promise<Map<VehicleId, Trip[]>> {
@@ -160,6 +167,34 @@ export class PostgresFleetRepository implements FleetSource {
 
   saveEwayBills(bills: readonly EwayBill[], call: LoadCall): Promise<void> {
     return this.#upsert(EWAY_BILL_UPSERT, bills, call);
+  }
+
+  /** Of what is known, the database sends only the rows that say something else. */
+  async #readChanged<Row extends object, T>(
+    read: ChangedRead<Row, T>,
+    ids: readonly VehicleId[],
+    call: LoadCall,
+    known: Known<VehicleId, T> | undefined,
+  ): Promise<Map<VehicleId, T>> {
+    const held = new Map<VehicleId, T>();
+    for (const id of ids) {
+      const value = known?.(id);
+      if (value !== undefined) held.set(id, value);
+    }
+    if (held.size === 0) {
+      return new Map((await this.#read<Row>(read.all, ids, call)).map((row) => [read.idOf(row), read.valueOf(row)]));
+    }
+    const digests = ids.map((id) => {
+      const value = held.get(id);
+      return value === undefined ? null : read.digestOf(value);
+    });
+    const rows = await this.#pool.query<Row>(read.changed, [ids, digests], this.#pool.callOf(call));
+    return new Map(
+      rows.map((row) => {
+        const id = read.idOf(row);
+        return [id, read.isSent(row) ? read.valueOf(row) : (held.get(id) as T)];
+      }),
+    );
   }
 
   async #read<Row extends object>(

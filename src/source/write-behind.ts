@@ -20,7 +20,7 @@ import type {
   Box,
   FleetSource,
   IdPage,
-  ReadMany,
+  ReadChanged,
   ReportedLocation,
   SavedLocation,
   VehicleId,
@@ -130,10 +130,10 @@ export class WriteBehind implements FleetSource {
     return waitWithin(clock, caller, 'the journal', verdicts);
   }
 
-  readonly locations: ReadMany<VehicleLocation> = async (ids, call) => {
+  readonly locations: ReadChanged<VehicleLocation> = async (ids, call, known) => {
     // Before and after: what the database gets while it is asked may be in neither its answer nor the list.
     const before = this.#unsaved.of(ids);
-    const found = await this.#parts.source.locations(ids, call);
+    const found = await this.#parts.source.locations(ids, call, known);
     return corrected(corrected(found, before), this.#unsaved.of(ids));
   };
 
