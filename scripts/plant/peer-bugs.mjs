@@ -55,6 +55,22 @@ export const peerBugs = [
     only: 'end with a set',
   },
   {
+    id: 'peer-lease-asked-once',
+    what: 'a node loads without a lease as soon as the owners have been late once, as they are for all nodes at a time',
+    file: 'src/peer/peer-leases.ts',
+    find: 'if (replies.includes(undefined)) await',
+    replace: 'if (keys.length === 0) await',
+    tests: ['test/peer/lease-patience.test.ts'],
+  },
+  {
+    id: 'peer-lease-refused-with-reads',
+    what: 'an owner is not asked for a lease because a read has just given it up',
+    file: 'src/peer/peer-leases.ts',
+    find: "{ ...call, reason: 'write' }",
+    replace: '{ ...call }',
+    tests: ['test/peer/lease-patience.test.ts'],
+  },
+  {
     id: 'peer-lease-not-asked-for',
     what: 'with Redis out, every node loads for itself',
     file: 'src/core/lease-offices.ts',

@@ -19,13 +19,13 @@ export interface PeerLeasesParts {
   readonly desk: LeaseDesk;
   readonly transport: Pick<PeerTransport, 'lease'>;
   readonly guard: PeerGuard;
-  /**
-   * An owner that has not answered by then is taken for out: the next one is asked, or the load goes on without a lease.
-   */
+  /** An owner that has not answered by then is taken for out, and the next one is asked. */
   readonly answerMs: number;
   /** Whether a member that is not given up can be asked at an address. */
   isMember(address: string): boolean;
 }
+
+type LeaseWish = LeaseQuestion & { readonly verb: 'acquire' };
 
 /** A lease that this node holds, as far as it knows. */
 interface Grant {
@@ -42,6 +42,8 @@ interface Grant {
 const SUSPECT_SHARE = 0.2;
 /** How many owners of a key are asked, one after the other, until one answers. */
 const OWNERS_ASKED = 2;
+/** What each of them has, of the time that is left, when they are asked for the last time. */
+const LAST_SHARE = 0.5;
 /** Timers count in whole ms. */
 const TICK_MS = 5;
 /** Grants that are remembered, for the sake of those that will not end in a fill. One that is forgotten runs out. */
@@ -58,7 +60,9 @@ const NOTED: LeaseReply = Object.freeze({ kind: 'noted' });
  *      already does so for what the lease had left, and then finds what was filled, or wishes again.
  *   2. Two nodes do not see the same members for a moment, and ask different owners: two loads. The fill is written to all
  *      owners, and ends both leases.
- *   3. Word of an end is lost: its waiter waits for what the lease had left.
+ *   3. No owner answers, which is so for all nodes at a time when it is so for one: they are asked once more, and only
+ *      then does each node load for itself.
+ *   4. Word of an end is lost: its waiter waits for what the lease had left.
  */
 export class PeerLeases implements LeaseOffice, LeaseCounter {
   readonly #parts: PeerLeasesParts;
@@ -124,11 +128,28 @@ export class PeerLeases implements LeaseOffice, LeaseCounter {
     since: Hlc,
     call: Call,
   ): Promise<readonly (LeaseReply | undefined)[]> {
-    const { owners, clock, answerMs } = this.#parts;
+    const from = this.#parts.owners.self.address;
+    const wishes = keys.map((key): LeaseWish => ({ verb: 'acquire', key, token, since, from }));
     const replies = new Array<LeaseReply | undefined>(keys.length).fill(undefined);
-    const from = owners.self.address;
+    await this.#askInTurn(wishes, replies, call, false);
+    // Owners are late for all nodes at a time, and each that goes on without a lease loads.
+    if (replies.includes(undefined)) await this.#askInTurn(wishes, replies, call, true);
+    return replies;
+  }
+
+  /**
+   * Asks the owners as they are now for what has no reply yet.
+   * @param isLast whoever is taken for slow is asked too, and has its time
+   */
+  async #askInTurn(
+    wishes: readonly LeaseWish[],
+    replies: (LeaseReply | undefined)[],
+    call: Call,
+    isLast: boolean,
+  ): Promise<void> {
+    const { owners, clock, answerMs } = this.#parts;
     // Once, because who fails to answer may lose its place meanwhile.
-    const asked = keys.map((key) => owners.ownersOf(key));
+    const asked = wishes.map(({ key }) => owners.ownersOf(key));
     for (let nth = 0; nth < OWNERS_ASKED; nth++) {
       const shares = new Map<Member, number[]>();
       replies.forEach((reply, at) => {
@@ -139,21 +160,19 @@ export class PeerLeases implements LeaseOffice, LeaseCounter {
         else share.push(at);
       });
       const all = [...shares].map(async ([owner, places]) => {
-        const asking = sliceCall(clock, call, owners.isSuspect(owner.id) ? answerMs * SUSPECT_SHARE : answerMs);
-        const wishes = places.map(
-          (at): LeaseQuestion => ({ verb: 'acquire', key: keys[at] as string, token, since, from }),
-        );
-        const outcomes = await this.#ask(owner, wishes, asking);
+        const share = owners.isSuspect(owner.id) ? SUSPECT_SHARE : 1;
+        const waitMs = isLast ? Math.min(answerMs, remainingMs(clock, call) * LAST_SHARE) : answerMs * share;
+        const questions = places.map((at) => wishes[at] as LeaseWish);
+        const outcomes = await this.#ask(owner, questions, sliceCall(clock, call, waitMs), isLast);
         outcomes.forEach((outcome, i) => {
           if (outcome.kind === 'failed' || outcome.kind === 'skipped') return;
-          const at = places[i] as number;
-          replies[at] = outcome;
-          if (outcome.kind === 'granted') this.#remember(keys[at] as string, token, owner);
+          replies[places[i] as number] = outcome;
+          const { key, token } = questions[i] as LeaseWish;
+          if (outcome.kind === 'granted') this.#remember(key, token, owner);
         });
       });
       await Promise.all(all);
     }
-    return replies;
   }
 
   async #say(verb: 'renew' | 'release', held: readonly (readonly [string, Grant])[], call: Call): Promise<void> {
@@ -166,14 +185,26 @@ export class PeerLeases implements LeaseOffice, LeaseCounter {
     await Promise.all([...shares].map(([owner, questions]) => this.#ask(owner, questions, call)));
   }
 
-  /** Never rejects. When no question was answered, the guard gets to know. */
-  async #ask(owner: Member, questions: readonly LeaseQuestion[], call: Call): Promise<readonly LeaseOutcome[]> {
+  /**
+   * Never rejects. When no question was answered, the guard gets to know.
+   * @param isUnguarded asks although the guard would not; an answer tells the guard all the same
+   */
+  async #ask(
+    owner: Member,
+    questions: readonly LeaseQuestion[],
+    call: Call,
+    isUnguarded = false,
+  ): Promise<readonly LeaseOutcome[]> {
     const { owners, guard, transport, isMember } = this.#parts;
     const { address } = owner;
     if (owner === owners.self) return questions.map((question) => this.answer(question));
     if (!isMember(address)) return [];
+    if (isUnguarded) return transport.lease(address, questions, call);
+    // Not refused because a read gave up a moment ago, which has waited for what is usual and lost nothing by that: who
+    // goes on to the next owner finds no lease there that the first one has granted.
+    const patient: Call = { ...call, reason: 'write' };
     try {
-      return await guard.run(address, call, async () => {
+      return await guard.run(address, patient, async () => {
         const outcomes = await transport.lease(address, questions, call);
         const [first] = outcomes;
         if (first?.kind === 'failed' && outcomes.every(({ kind }) => kind === 'failed')) throw first.error;
