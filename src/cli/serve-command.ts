@@ -22,7 +22,8 @@ export function serveCommand(version: string, exit: (code: number) => void): Com
                "peers": { "listen": "127.0.0.1:7946", "seeds": ["127.0.0.1:7947"], "secret": "..." } },
     "http": { "listen": "127.0.0.1:9464" } }
 With "fleet": { "database": "postgres://...", "token": "..." } it also tells where vehicles are and how they move, to
-whoever sends the token: GET /fleet/live. Each stream is a line on standard output, without places.`,
+whoever sends the token: GET /fleet/live. Each stream is a line on standard output, without places. The node then follows
+what others write to the tables, for which its role must own them, and /metrics has the figures of both.`,
     )
     .action(async ({ config }: { readonly config: string }) => exit(await serve(config, version)));
 }

@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import { CacheError } from '../core/errors.js';
-import { renderExposition } from '../metrics/exposition.js';
+import { changeFamilies } from '../metrics/change-families.js';
+import { type MetricFamily, renderExposition } from '../metrics/exposition.js';
 import { cacheFamilies } from '../metrics/families.js';
+import { fleetFamilies } from '../metrics/fleet-families.js';
 import { mergeSnapshots } from '../metrics/snapshot.js';
 import { type Composition, compose, type MistakeListener } from './compose.js';
 import type { CacheConfig } from './config.js';
 import { createFleet, type LiveAccess, type LiveStream, liveStream, openFleetDatabase } from './fleet.js';
 import { TOKEN_LENGTH_MIN } from './http/bearer.js';
-import { type HttpRoute, type HttpServer, startHttpServer } from './http-server.js';
+import { type HttpServer, startHttpServer } from './http-server.js';
 import { NodePage } from './node-page.js';
 import { systemClock } from './system-clock.js';
 
@@ -40,7 +42,10 @@ const daemonConfig = z.strictObject({
   /** Left out, nobody is told where vehicles are. */
   fleet: z
     .strictObject({
-      /** Of PostgreSQL: `postgres://user:password@host:port/database`. Only read. */
+      /**
+       * Of PostgreSQL: `postgres://user:password@host:port/database`. The fleet is only read, but its changes are followed:
+       * the role must own the tables.
+       */
       database: z.string().min(1),
       /** What those must send who ask for live positions. A list while it is being changed. */
       token: z.union([liveToken, z.array(liveToken).min(1)], `must have at least ${TOKEN_LENGTH_MIN} characters`),
@@ -55,10 +60,10 @@ const daemonConfig = z.strictObject({
 export async function startDaemon(given: unknown, options: DaemonOptions): Promise<Daemon> {
   const config = readDaemonConfig(given);
   const composition = await compose(config.cache as CacheConfig, options.onMistake);
-  const fleet = openFleet(config.fleet, composition, options.onAccess);
+  const fleet = openFleet(config.fleet, composition, options);
   let http: HttpServer;
   try {
-    http = await openHttp(config.http.listen, composition, options.version, fleet?.live);
+    http = await openHttp(config.http.listen, composition, options.version, fleet);
   } catch (error) {
     await fleet?.close();
     await composition.cache.close();
@@ -87,21 +92,47 @@ function readDaemonConfig(given: unknown): z.output<typeof daemonConfig> {
   throw new CacheError('invalid-config', `${name}: ${what}`, { field: name });
 }
 
-/** The vehicles, as far as somebody may ask where they are. The database is first asked when somebody does. */
+/** The vehicles, as far as somebody may ask where they are. */
+interface ServedFleet {
+  readonly live: LiveStream;
+  families(): readonly MetricFamily[];
+  close(): Promise<void>;
+}
+
+/**
+ * The node follows the changes of the database like every other of its city, and takes part in the city's mornings. Other
+ * than for these the database is first asked when somebody wants to know where vehicles are.
+ */
 function openFleet(
   given: z.output<typeof daemonConfig>['fleet'],
   { cache }: Composition,
-  onAccess: DaemonOptions['onAccess'],
-): { readonly live: LiveStream; close(): Promise<void> } | undefined {
+  { onAccess, onMistake }: DaemonOptions,
+): ServedFleet | undefined {
   if (given === undefined) return undefined;
   const database = openFleetDatabase(given.database);
   const fleet = createFleet({ cache, repository: database.repository });
+  const live = liveStream(fleet, { token: given.token, ...(onAccess && { onAccess }) });
+  const changes = database.followChanges({ cache, onError: complainOnce(onMistake) });
+  fleet.mornings.start();
   return {
-    live: liveStream(fleet, { token: given.token, ...(onAccess && { onAccess }) }),
+    live,
+    families: () => [...fleetFamilies(fleet.stats()), ...changeFamilies(changes.stats())],
+    // Both write to the cache, and the feed to the last: what it has not done, the city's next reader is told again.
     close: async () => {
       await fleet.close();
+      await changes.close();
       await database.close();
     },
+  };
+}
+
+/** It is tried again for as long as it fails: the same complaint is made once. */
+function complainOnce(onMistake: MistakeListener): (error: Error) => void {
+  let last: string | undefined;
+  return ({ message }) => {
+    if (message === last) return;
+    last = message;
+    onMistake(new CacheError('level-failed', `fleet.database: its changes cannot be followed: ${message}`));
   };
 }
 
@@ -109,7 +140,7 @@ function openHttp(
   listen: string,
   composition: Composition,
   version: string,
-  route: HttpRoute | undefined,
+  fleet: ServedFleet | undefined,
 ): Promise<HttpServer> {
   const colon = listen.lastIndexOf(':');
   const { cache } = composition;
@@ -119,14 +150,15 @@ function openHttp(
     port: Number(listen.slice(colon + 1)),
     field: 'http.listen',
     clock: systemClock,
-    ...(route && { route }),
+    ...(fleet && { route: fleet.live }),
     source: {
       page: () => page.data(),
       stats: () => cache.stats(),
       health: () => ({ ...composition.health() }),
       metricsText: () => {
         const snapshot = composition.snapshot() ?? mergeSnapshots([]);
-        return renderExposition(cacheFamilies({ snapshot, stats: cache.stats(), version, runtime: process.version }));
+        const families = cacheFamilies({ snapshot, stats: cache.stats(), version, runtime: process.version });
+        return renderExposition([...families, ...(fleet?.families() ?? [])]);
       },
     },
   });

@@ -25,8 +25,11 @@ export const QUICK: DatabaseEffort = {
   downMs: 5_000,
 };
 
-/** Each node may have six connections to the database (the demo's), and a broken one may be replaced at once. */
-const CONNECTIONS_MAX = 3 * 6;
+/**
+ * Each node may have six connections to the database (the demo's) and one to follow its changes, or to wait for its turn to;
+ * who reads them has one more.
+ */
+const CONNECTIONS_MAX = 3 * (6 + 1) + 1;
 const ACKNOWLEDGED_MS = 1_000;
 /** After the database is back, everything that waited has been acknowledged. */
 const RECOVERED_S = 30;

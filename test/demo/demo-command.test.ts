@@ -40,6 +40,10 @@ describe('the demo', () => {
       expect(value('levels', `${level}.hits`), level).toBeGreaterThan(0);
     }
     expect(value('positions', 'final-positions')).toBe(0);
+    expect(value('changes', 'events')).toBeGreaterThan(0);
+    // Details and status of twenty vehicles.
+    expect(value('demo', 'foreign.rows')).toBe(40);
+    expect(value('demo', 'foreign.unseen')).toBe(0);
     expect(report.rows.filter(({ ok }) => ok === false)).toEqual([]);
     await expectNothingLeft(demo);
   });

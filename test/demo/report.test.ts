@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type ReportFacts, reportRows } from '../../src/cli/demo/report.js';
-import { pageOf } from './sample-page.js';
+import { changesOf, pageOf } from './sample-page.js';
 
 const FEED = {
   offered: 10,
@@ -21,11 +21,13 @@ function factsOf(change: Partial<ReportFacts> = {}, hits = HITS): ReportFacts {
       page: () => pageOf(),
       totals: () => ({ reads: 100, readsPerSecond: 10, hitRate: 0.95, hits, databaseReads: 3 }),
       questions: () => [{ kind: 'map', count: 4, p50Ms: 1.23456, p99Ms: undefined }],
+      changes: () => changesOf({ changes: 12, lagBytes: 256 }),
     },
     feed: FEED,
     replay: undefined,
     mismatches: 0,
     compared: 7,
+    foreign: { rows: 40, unseen: 0, seenAfterMs: 12.3456, blind: [] },
     nodesLost: 0,
     complete: true,
     processesLeft: 0,
@@ -69,7 +71,33 @@ describe('the report', () => {
     expect(failedOf(factsOf())).toEqual([]);
   });
 
+  it('tells how the changes of the database come, and after how long all nodes show what somebody else wrote', () => {
+    const told = (facts: ReportFacts) =>
+      reportRows(facts)
+        .filter(({ section }) => section === 'changes' || section === 'demo')
+        .map(({ section, id, value }) => `${section} ${id} ${value}`);
+    expect(told(factsOf())).toEqual([
+      'changes readers.logical 1',
+      'changes events 12',
+      'changes invalidated 0',
+      'changes positions 0',
+      'changes known 0',
+      'changes started-over 0',
+      'changes reconnects 0',
+      'changes lag-bytes 256',
+      'demo foreign.rows 40',
+      'demo foreign.unseen 0',
+      'demo foreign.seen-after 12.35',
+    ]);
+    const blind = factsOf({ foreign: { rows: 40, unseen: 2, seenAfterMs: undefined, blind: ['node-3'] } });
+    expect(failedOf(blind)).toEqual(['demo foreign.unseen']);
+    const { figures } = factsOf();
+    const nobody = changesOf({ reader: undefined, transport: undefined, changes: 1 });
+    expect(failedOf(factsOf({ figures: { ...figures, changes: () => nobody } }))).toEqual(['changes readers.unknown']);
+  });
+
   it('leaves out what was not measured', () => {
+    expect(reportRows(factsOf({ foreign: undefined })).some(({ section }) => section === 'demo')).toBe(false);
     expect(reportRows(factsOf()).some(({ id }) => id === 'map.p99')).toBe(false);
     expect(reportRows(factsOf()).some(({ id }) => id === 'sister.hits')).toBe(false);
     expect(reportRows(factsOf({ mismatches: undefined })).some(({ id }) => id === 'final-positions')).toBe(false);

@@ -1,3 +1,4 @@
+import type { ChangeFigures } from '../../src/node/demo/change-figures.js';
 import type { PageData, PageLevel } from '../../src/node/page-data.js';
 
 const RANGE = { hitRate: 0.25, p50Ms: 0.5, p99Ms: 12.4 };
@@ -39,6 +40,28 @@ export function pageOf(change: Partial<PageData> = {}): PageData {
       levelOf('source'),
     ],
     log: [],
+    ...change,
+  };
+}
+
+export function changesOf(change: Partial<ChangeFigures> = {}): ChangeFigures {
+  return {
+    reader: 'node-1',
+    state: 'reading',
+    transport: 'logical',
+    whyOutbox: undefined,
+    changes: 0,
+    deleted: 0,
+    deletedPatterns: 0,
+    positions: 0,
+    known: 0,
+    startedOver: 0,
+    reconnects: 0,
+    lagBytes: undefined,
+    lagRows: undefined,
+    lagMs: undefined,
+    serverKeepsBytes: undefined,
+    lastError: undefined,
     ...change,
   };
 }

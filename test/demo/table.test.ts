@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { bytesText, countText, msText, percentText, spanText } from '../../src/cli/demo/figures-text.js';
 import { LiveScreen } from '../../src/cli/demo/screen.js';
 import { paintAnsi, paintNothing, renderTable, type TableView } from '../../src/cli/demo/table.js';
-import { levelOf, pageOf } from './sample-page.js';
+import { changesOf, levelOf, pageOf } from './sample-page.js';
 
 function viewOf(change: Partial<TableView> = {}): TableView {
   return {
@@ -13,6 +13,7 @@ function viewOf(change: Partial<TableView> = {}): TableView {
     elapsedMs: 42_000,
     forMs: undefined,
     feed: '5,000 vehicles, 1,800 moving',
+    changes: changesOf({ reader: 'node-2', transport: 'logical', changes: 1_234, deleted: 40, lagBytes: 0 }),
     nodes: [{ name: 'node-1', pid: 4_711, residentBytes: 104_857_600 }],
     redis: { primaries: [{ port: 7_001, pid: 123 }], out: [] },
     ...change,
@@ -53,6 +54,17 @@ describe('the table', () => {
     const text = textOf(viewOf({ forMs: 90_000, page: pageOf({ nodes }) }));
     expect(text).toContain('42 s of 1 min 30 s');
     expect(text).toMatch(/node-1.*does not answer/);
+  });
+
+  it('says how the changes of the database come, to whom, and how far behind that is; or that nobody reads them', () => {
+    expect(textOf(viewOf())).toMatch(
+      /change feed +logical replication, read by node-2 +1,234 changes, 40 invalidated +0\.0 MiB behind/,
+    );
+    const outbox = changesOf({ reader: 'node-1', transport: 'outbox', lagRows: 3 });
+    expect(textOf(viewOf({ changes: outbox }))).toMatch(/an outbox, read by node-1.*3 rows behind/);
+    const lost = changesOf({ reader: undefined, state: 'connecting', lastError: 'no route to it' });
+    expect(textOf(viewOf({ changes: lost }))).toMatch(/change feed +nobody reads: no route to it/);
+    expect(textOf(viewOf({ changes: undefined }))).not.toContain('change feed');
   });
 
   it('is never wider than the terminal, colours not counted', () => {

@@ -8,6 +8,7 @@ import { createFleet, type Fleet, openFleetDatabase } from '../../src/node/fleet
 import { type LiveAccess, type LiveStream, openLiveStream } from '../../src/node/http/live-stream.js';
 import { type FleetInMemory, openFleet, report } from '../fleet/fleet-in-memory.js';
 import { createOwnDatabase, makeOwnPrefix } from '../servers.js';
+import { openChangeDatabase } from '../source/change-readers.js';
 
 const TOKEN = 'a-token-of-this-test-and-no-other-one';
 const soon = (what: string, check: () => boolean | Promise<boolean>) => waitUntil({ what, boundMs: 20_000 }, check);
@@ -67,6 +68,8 @@ interface Reader {
   readonly response: IncomingMessage;
 }
 
+/** Who else is connected to this database. */
+const OTHERS = 'select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()';
 const BEARER = { authorization: `Bearer ${TOKEN}` };
 
 async function listen(url: string, headers: Record<string, string> = BEARER): Promise<Reader> {
@@ -341,5 +344,44 @@ describe('a daemon', () => {
     await soon('the move', () => stream.told().includes('message 7@20'));
     expect(stream.told().filter((one) => one.startsWith('message'))).toEqual(['message 7@10', 'message 7@20']);
     expect((await fetch(new URL('/healthz', daemon.url))).status).toBe(200);
+  });
+
+  it('follows what others write to the database, says so in its metrics, and is gone from it when it is closed', async () => {
+    const { url, other, close } = await openChangeDatabase(inject('databaseUrl'));
+    closes.push(close);
+    const cache = { city: 'pune', redis: { nodes: inject('redisClusterNodes'), prefix: makeOwnPrefix() } };
+    const options = { version: '0.0.0', onMistake: () => {} };
+    const http = { listen: '127.0.0.1:0' };
+    const daemon = await startDaemon({ cache, http, fleet: { database: url, token: TOKEN } }, options);
+    const node = await createCache(cache);
+    closes.push(() => node.close());
+    const metrics = async () => (await fetch(new URL('/metrics', daemon.url))).text();
+    await soon('somebody to read', async () => /^fleetflow_change_feed_reading\{.*\} 1$/m.test(await metrics()));
+    expect(await metrics()).toContain('fleetflow_fleet_reports_total{outcome="newest"} 0');
+    await node.set('vehicle:details:7', { model: 'Prima' });
+    await other.query(`update vehicles set model = 'Signa' where id = 7`);
+    await soon('the entry to be gone', async () => (await node.get('vehicle:details:7')) === undefined);
+    await daemon.close();
+    await soon('its connections to be gone', async () => (await other.query(OTHERS)).rows.length === 0);
+  });
+
+  it('says once what keeps it from following, and goes on', async () => {
+    const { url, drop } = await createOwnDatabase();
+    closes.push(drop);
+    const mistakes: string[] = [];
+    const options = { version: '0.0.0', onMistake: ({ message }: Error) => mistakes.push(message) };
+    const fleet = { database: url, token: TOKEN };
+    const daemon = await startDaemon({ http: { listen: '127.0.0.1:0' }, fleet }, options);
+    closes.push(() => daemon.close());
+    const reconnects = async () =>
+      Number(
+        /^fleetflow_change_feed_reconnects_total (\d+)$/m.exec(
+          await (await fetch(new URL('/metrics', daemon.url))).text(),
+        )?.[1],
+      );
+    await soon('three tries', async () => (await reconnects()) >= 3);
+    expect(mistakes).toEqual([
+      expect.stringMatching(/^fleet\.database: its changes cannot be followed: .*fleetflow_change_readers/),
+    ]);
   });
 });

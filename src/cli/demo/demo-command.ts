@@ -102,7 +102,14 @@ async function writeReport(report: Report, json: string | true): Promise<void> {
 
 /** The few figures that somebody who watched the table still wants at the end. */
 function summary(rows: readonly ReportRow[]): string[] {
-  const wanted = ['reads count', 'reads failed', 'reads rate', 'writes newest', 'replay final-positions'];
+  const wanted = [
+    'reads count',
+    'reads failed',
+    'reads rate',
+    'writes newest',
+    'replay final-positions',
+    'demo foreign.unseen',
+  ];
   return rows.filter(({ section, id }) => wanted.includes(`${section} ${id}`)).map(rowText);
 }
 

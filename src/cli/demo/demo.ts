@@ -66,6 +66,7 @@ export async function runDemo(
     replay: played.replay,
     mismatches: played.mismatches?.length,
     compared: played.compared,
+    foreign: played.foreign,
     nodesLost: played.nodesLost,
     complete,
     processesLeft: [...pids].filter(isAlive).length,

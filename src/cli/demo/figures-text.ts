@@ -42,3 +42,9 @@ export function spanText(ms: number): string {
 export function clockText(atMs: number): string {
   return new Date(atMs).toLocaleTimeString('en-GB');
 }
+
+/** How a change feed reads. */
+export function transportText({ transport }: { readonly transport: 'logical' | 'outbox' | undefined }): string {
+  if (transport === undefined) return 'unknown';
+  return transport === 'logical' ? 'logical replication' : 'an outbox';
+}

@@ -6,6 +6,7 @@ import type { DemoOptions } from './demo-options.js';
 import { type FeedCounts, Feeder } from './feeder.js';
 import { feedSimulation, Replay, type Sink } from './feeds.js';
 import { clockText, countText } from './figures-text.js';
+import { type ForeignWrites, writeAsForeigner } from './foreign-writes.js';
 import { isValid, type Mismatch, PositionOracle } from './position-oracle.js';
 import { RedisKeeper } from './redis-keeper.js';
 import type { ReplayCounts } from './report.js';
@@ -31,6 +32,8 @@ export interface Played {
   readonly mismatches: readonly (Mismatch & { readonly node: string })[] | undefined;
   /** Vehicles whose last position was compared, at every node. */
   readonly compared: number;
+  /** What became of rows that somebody else changed; undefined when nobody did. */
+  readonly foreign: ForeignWrites | undefined;
   readonly nodesLost: number;
   readonly problems: readonly string[];
 }
@@ -48,6 +51,10 @@ const AFTER_CLEAR_MS = 3_000;
 const STALENESS_BOUND_MS = 1_000;
 const PROBLEMS_KEPT = 20;
 const MISMATCHES_SHOWN = 8;
+/** Whose details and status somebody else changes near the end. */
+const FOREIGN_VEHICLES = 20;
+/** Many times what it takes until every node shows it: all servers and nodes of a demo share one machine. */
+const FOREIGN_BOUND_MS = 5_000;
 
 /** One run on a stage that is set: feeds positions, has the nodes read, shows the figures, and judges at the end. */
 export class Play {
@@ -116,6 +123,7 @@ export class Play {
     await showing;
     await feeding;
     const verdict = signal.aborted ? undefined : await this.#judge();
+    const foreign = signal.aborted ? undefined : await this.#writeAsForeigner();
     this.#ending = true;
     await this.#setPace(0);
     await this.#sample();
@@ -130,6 +138,7 @@ export class Play {
       },
       mismatches: verdict,
       compared: this.#oracle.vehicleIds.length,
+      foreign,
       nodesLost: this.#nodesLost,
       problems: [...this.#problems, ...(this.#replay?.complaints ?? [])],
     };
@@ -172,6 +181,7 @@ export class Play {
         elapsedMs: performance.now() - this.#startedMs,
         forMs: options.forMs,
         feed: this.#feedText(),
+        changes: this.#figures.changes(),
         nodes: stage.nodes.map(({ name, pid }) => ({ name, pid, residentBytes: this.#figures.residentBytes(name) })),
         redis: this.#redis && { primaries: this.#redis.primaries, out: this.#figures.outOf('distributed') },
       };
@@ -268,6 +278,25 @@ export class Play {
       );
     }
     return mismatches;
+  }
+
+  /** While the nodes still read, somebody else writes to the database, and every node has to show it. */
+  async #writeAsForeigner(): Promise<ForeignWrites> {
+    const { stage } = this.#parts;
+    const every = Math.ceil(stage.fleet.vehicles.length / FOREIGN_VEHICLES);
+    const vehicleIds = stage.fleet.vehicles.filter((_, i) => i % every === 0).map(({ id }) => id);
+    const readers = stage.nodes
+      .filter(({ alive }) => alive)
+      .map((node) => ({
+        name: node.name,
+        describe: (ids: readonly string[]) => node.ask({ kind: 'describe', vehicleIds: ids }, ANSWER_BOUND_MS),
+      }));
+    const foreign = await writeAsForeigner(stage.database, readers, vehicleIds, FOREIGN_BOUND_MS);
+    const { rows, unseen, blind } = foreign;
+    if (unseen === 0) this.#figures.log(`Somebody else changed ${rows} rows of the database: every node shows them`);
+    else
+      this.#complain(`after ${FOREIGN_BOUND_MS} ms ${blind.join(', ')} did not show rows that somebody else changed`);
+    return foreign;
   }
 
   #nodeEnded(name: string, log: string): void {

@@ -1,6 +1,7 @@
 import { cpus, totalmem, type } from 'node:os';
 import type { DemoFigures } from '../../node/demo/demo-figures.js';
 import type { FeedCounts } from './feeder.js';
+import type { ForeignWrites } from './foreign-writes.js';
 
 /** One figure, and, where it has a bound, whether it keeps to it. */
 export interface ReportRow {
@@ -42,12 +43,14 @@ export interface ReplayCounts {
 
 /** What the report is made of. */
 export interface ReportFacts {
-  readonly figures: Pick<DemoFigures, 'page' | 'totals' | 'questions'>;
+  readonly figures: Pick<DemoFigures, 'page' | 'totals' | 'questions' | 'changes'>;
   readonly feed: FeedCounts;
   readonly replay: ReplayCounts | undefined;
   /** How many wrong positions the nodes showed at the end; undefined when nobody looked. */
   readonly mismatches: number | undefined;
   readonly compared: number;
+  /** Undefined when nobody else wrote. */
+  readonly foreign: ForeignWrites | undefined;
   readonly nodesLost: number;
   /** Whether the run came to its end: one that was cut short need not have seen everything. */
   readonly complete: boolean;
@@ -64,6 +67,8 @@ export function reportRows(facts: ReportFacts): ReportRow[] {
     ...levelRows(facts),
     ...writeRows(facts),
     ...positionRows(facts),
+    ...changeRows(facts),
+    ...foreignRows(facts),
     row('end', 'nodes-lost', facts.nodesLost, 'processes', '<= 0'),
     row('end', 'processes-left', facts.processesLeft, 'processes', '<= 0'),
     row('end', 'folders-left', facts.foldersLeft, 'folders', '<= 0'),
@@ -135,6 +140,34 @@ function positionRows({ replay, mismatches, compared }: ReportFacts): ReportRow[
           row(section, 'vehicles-compared', compared, 'vehicles', '>= 1'),
           row(section, 'final-positions', mismatches, 'mismatches', '<= 0'),
         ]),
+  ];
+}
+
+/** What others write, and what comes back of what the nodes write. */
+function changeRows({ figures, complete }: ReportFacts): ReportRow[] {
+  const changes = figures.changes();
+  if (changes === undefined) return [];
+  const { reader, transport = 'unknown', lagMs } = changes;
+  return [
+    row('changes', `readers.${transport}`, reader === undefined ? 0 : 1, 'nodes', complete ? '>= 1' : undefined),
+    row('changes', 'events', changes.changes, 'rows', complete ? '>= 1' : undefined),
+    row('changes', 'invalidated', changes.deleted + changes.deletedPatterns, 'entries and patterns'),
+    row('changes', 'positions', changes.positions, 'positions'),
+    row('changes', 'known', changes.known, 'positions'),
+    row('changes', 'started-over', changes.startedOver, 'times'),
+    row('changes', 'reconnects', changes.reconnects, 'times'),
+    ...known('changes', 'lag-bytes', changes.lagBytes, 'bytes'),
+    ...known('changes', 'lag-rows', changes.lagRows, 'rows'),
+    ...known('changes', 'lag-age', lagMs, 'ms'),
+  ];
+}
+
+function foreignRows({ foreign }: ReportFacts): ReportRow[] {
+  if (foreign === undefined) return [];
+  return [
+    row('demo', 'foreign.rows', foreign.rows, 'rows', '>= 1'),
+    row('demo', 'foreign.unseen', foreign.unseen, 'rows', '<= 0'),
+    ...known('demo', 'foreign.seen-after', foreign.seenAfterMs, 'ms'),
   ];
 }
 

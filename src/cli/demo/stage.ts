@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { addChanges } from '../../node/demo/change-figures.js';
 import { DemoDatabase } from '../../node/demo/demo-database.js';
 import { type DemoFleet, makeDemoFleet } from '../../node/demo/demo-fleet.js';
 import { startDemoRoutes } from '../../node/demo/demo-routes.js';
@@ -8,6 +10,7 @@ import { type RedisCluster, startRedisCluster } from '../servers/redis-cluster.j
 import { connectTo } from '../servers/redis-node.js';
 import { findRedis } from '../servers/redis-program.js';
 import { createWorkspace } from '../servers/workspace.js';
+import { transportText } from './figures-text.js';
 import { NodeProcess } from './node-process.js';
 import type { StopList } from './stop-list.js';
 
@@ -43,6 +46,13 @@ const LOCAL_ENTRIES_PER_VEHICLE = 2;
 const LOCAL_ENTRIES_MAX = 10_000;
 /** Nobody tells a node of the others' writes then: its copies must not be older than the bound on staleness. */
 const LOCAL_TTL_WITHOUT_L2 = 800;
+/**
+ * What a server of our own needs for the change feed to read its log, and a folder that a forgotten slot cannot fill. Our
+ * servers do not wait for the log when they commit, and it is told only when it is written: soon, then.
+ */
+const CHANGES_BY_REPLICATION = ['wal_level=logical', 'max_slot_wal_keep_size=1GB', 'wal_writer_delay=20ms'];
+const FOLLOWING_BOUND_MS = 20_000;
+const FOLLOWING_AGAIN_MS = 50;
 const WARM_UP_BOUND_MS = 600_000;
 const ANSWER_BOUND_MS = 2_000;
 
@@ -60,7 +70,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
 
   const started = await Promise.allSettled([
     startL2(tools, stops),
-    startPostgres(tools).then((server) => {
+    startPostgres({ ...tools, settings: CHANGES_BY_REPLICATION }).then((server) => {
       stops.add('PostgreSQL', () => server.stop());
       return server;
     }),
@@ -105,7 +115,8 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     }),
   );
   const nodes = await startNodes(configs, options);
-  onProgress(`${nodes.map(({ name, pid }) => `${name} (pid ${pid})`).join(', ')} are ready, warming up`);
+  onProgress(`${nodes.map(({ name, pid }) => `${name} (pid ${pid})`).join(', ')} are ready`);
+  onProgress(`${await awaitFollowing(nodes, signal)}, warming up`);
   const warmed = await orAborted(nodes[0]?.ask({ kind: 'warm-up' }, WARM_UP_BOUND_MS), signal);
   onProgress(`Warmed the cache with ${warmed?.vehicles ?? 0} vehicles`);
 
@@ -155,6 +166,29 @@ async function startNodes(configs: readonly DemoNodeConfig[], options: StageOpti
     if (one.status === 'rejected') throw one.reason;
     return one.value;
   });
+}
+
+/**
+ * Until one of the nodes reads what others write to the database: it begins by giving up all that is cached, which would
+ * undo a warm-up. @returns how it reads
+ */
+async function awaitFollowing(nodes: readonly NodeProcess[], signal: AbortSignal): Promise<string> {
+  const untilMs = performance.now() + FOLLOWING_BOUND_MS;
+  for (;;) {
+    const asked = nodes.map(async (node) => ({
+      name: node.name,
+      changes: (await node.ask({ kind: 'sample' }, ANSWER_BOUND_MS)).changes,
+    }));
+    const changes = addChanges((await orAborted(Promise.all(asked), signal)) ?? []);
+    if (changes?.reader !== undefined) {
+      const why = changes.whyOutbox === undefined ? '' : ` (${changes.whyOutbox})`;
+      return `${changes.reader} follows the changes of the database by ${transportText(changes)}${why}`;
+    }
+    if (performance.now() > untilMs) {
+      throw new Error(`no node follows the database's changes after ${FOLLOWING_BOUND_MS} ms: ${changes?.lastError}`);
+    }
+    await sleep(FOLLOWING_AGAIN_MS, undefined, { signal });
+  }
 }
 
 async function orAborted<T>(work: Promise<T> | undefined, signal: AbortSignal): Promise<T | undefined> {

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
+import type { ChangeFigures } from '../../node/demo/change-figures.js';
 import type { PageData, PageLevel } from '../../node/page-data.js';
-import { bytesText, countText, msText, percentText, spanText } from './figures-text.js';
+import { bytesText, countText, msText, percentText, spanText, transportText } from './figures-text.js';
 
 /** What the table shows beside the figures of the page. */
 export interface TableView {
@@ -12,6 +13,8 @@ export interface TableView {
   /** When the run ends by itself; undefined: not before Ctrl-C. */
   readonly forMs: number | undefined;
   readonly feed: string;
+  /** What others write to the database; undefined before anything is known of it. */
+  readonly changes: ChangeFigures | undefined;
   readonly nodes: readonly {
     readonly name: string;
     readonly pid: number;
@@ -50,7 +53,14 @@ const STATE_STYLES: Readonly<Record<PageLevel['state'], Style>> = {
 
 /** The live table as lines of text, none of them longer than `width` characters. */
 export function renderTable(view: TableView, width: number, paint: Paint): string[] {
-  const lines = [...head(view, paint), '', ...levels(view, paint), '', ...processes(view, paint)];
+  const lines = [
+    ...head(view, paint),
+    '',
+    ...levels(view, paint),
+    ...changeFeed(view, paint),
+    '',
+    ...processes(view, paint),
+  ];
   return lines.map((line) => cut(line, width));
 }
 
@@ -94,6 +104,15 @@ function levels({ page, nowMs, redis }: TableView, paint: Paint): string[] {
     }
   }
   return lines;
+}
+
+function changeFeed({ changes }: TableView, paint: Paint): string[] {
+  if (changes === undefined) return [];
+  if (changes.reader === undefined) return [paint('yellow', `change feed    nobody reads: ${changes.lastError ?? ''}`)];
+  const { reader, lagBytes, lagRows, deleted, deletedPatterns } = changes;
+  const behind = lagRows === undefined ? bytesText(lagBytes ?? null) : `${countText(lagRows)} rows`;
+  const counts = `${countText(changes.changes)} changes, ${countText(deleted + deletedPatterns)} invalidated`;
+  return [`change feed    ${transportText(changes)}, read by ${reader}   ${counts}   ${behind} behind`];
 }
 
 /** `out 12 s`: how bad, and for how long. */

@@ -1,6 +1,7 @@
 import type { LoadCall } from '../../core/cache.js';
 import { regionOf } from '../../fleet/region.js';
 import { PostgresFleetRepository } from '../../source/fleet-repository.js';
+import { callOf } from '../../source/load-call.js';
 import { migrate } from '../../source/migrate.js';
 import { PostgresPool } from '../../source/postgres-pool.js';
 import { systemClock } from '../system-clock.js';
@@ -15,6 +16,15 @@ const ROUND_BOUND_MS = 30_000;
 const LAST_REPORT_MAX_MS = 600_000;
 /** Vehicles that come later belong to an operator of their own. */
 const LATE_OPERATOR = 999;
+
+const CHANGE_STATUSES = {
+  name: 'demo-change-statuses',
+  text: 'update vehicle_statuses set odometer_km = $2 where vehicle_id = any($1::numeric[]) returning vehicle_id',
+};
+const CHANGE_VEHICLES = {
+  name: 'demo-change-vehicles',
+  text: 'update vehicles set model = $2 where id = any($1::numeric[]) returning id',
+};
 
 /** The database of a demo: brings it up to date, fills it, and enters vehicles that turn up later. */
 export class DemoDatabase {
@@ -69,6 +79,17 @@ export class DemoDatabase {
     const known: VehicleIdentity[] = vehicles.map((vehicle) => ({ ...vehicle, city, operator: LATE_OPERATOR }));
     const nowMs = systemClock.wallMs();
     await this.#save(known.map((vehicle) => makeVehicleRecords(vehicle, nowMs, seededChance(Number(vehicle.id)))));
+  }
+
+  /** As somebody would who knows nothing of the cache: with SQL, past all of it. @returns the rows that were changed */
+  async changeRows(
+    vehicleIds: readonly string[],
+    to: { readonly odometerKm: number; readonly model: string },
+  ): Promise<number> {
+    const call = callOf(systemClock, this.#round());
+    const statuses = await this.#pool.query(CHANGE_STATUSES, [vehicleIds, to.odometerKm], call);
+    const vehicles = await this.#pool.query(CHANGE_VEHICLES, [vehicleIds, to.model], call);
+    return statuses.length + vehicles.length;
   }
 
   close(): Promise<void> {

@@ -2,6 +2,7 @@ import type { CacheStats, LevelState, LevelStats } from '../../core/cache.js';
 import type { Clock } from '../../core/clock.js';
 import type { Level } from '../../core/outcome.js';
 import type { FleetStats } from '../../fleet/stats.js';
+import { changeFamilies } from '../../metrics/change-families.js';
 import { renderExposition } from '../../metrics/exposition.js';
 import { cacheFamilies } from '../../metrics/families.js';
 import { fleetFamilies } from '../../metrics/fleet-families.js';
@@ -9,6 +10,7 @@ import { Histogram } from '../../metrics/histogram.js';
 import { hitRateOf, LEVELS, mergeSnapshots, perSecond, readsOf, subtractSnapshot } from '../../metrics/snapshot.js';
 import type { PageData, PageLogLine, PageTotals } from '../page-data.js';
 import { PageFigures } from '../page-figures.js';
+import { addChanges, type ChangeFigures } from './change-figures.js';
 import { LevelHistory } from './level-history.js';
 import type { NodeSample } from './protocol.js';
 
@@ -180,6 +182,15 @@ export class DemoFigures {
     };
   }
 
+  /** Undefined before the first sample. */
+  changes(): ChangeFigures | undefined {
+    return addChanges(
+      [...this.#nodes.values()].flatMap(({ name, ok, sample }) =>
+        sample === undefined ? [] : [{ name, changes: ok ? sample.changes : { ...sample.changes, state: 'closed' } }],
+      ),
+    );
+  }
+
   /** By kind of question, the most frequent first. */
   questions(): readonly QuestionFigures[] {
     const byKind = new Map<string, Histogram>();
@@ -208,7 +219,8 @@ export class DemoFigures {
     const stats = others.reduce(addStats, first);
     const fleet = this.samples.map((sample) => sample.fleet).reduce(addFleets);
     const cache = cacheFamilies({ snapshot, stats, version, runtime: process.version });
-    return renderExposition([...cache, ...fleetFamilies(fleet)]);
+    const changes = this.changes();
+    return renderExposition([...cache, ...fleetFamilies(fleet), ...(changes ? changeFamilies(changes) : [])]);
   }
 
   health(): { readonly ok: boolean; readonly [detail: string]: unknown } {

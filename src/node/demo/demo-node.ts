@@ -4,6 +4,7 @@ import { BatchedSource } from '../../source/batched-source.js';
 import { PostgresFleetRepository } from '../../source/fleet-repository.js';
 import { PostgresPool } from '../../source/postgres-pool.js';
 import { RoutesClient } from '../../source/routes-client.js';
+import { type ChangeFollowing, followChanges } from '../change-feed.js';
 import { type Composition, compose } from '../compose.js';
 import { systemChance, systemClock } from '../system-clock.js';
 import { type CountingRepository, countReads } from './counting-repository.js';
@@ -11,6 +12,7 @@ import { makeDemoFleet } from './demo-fleet.js';
 import type {
   DemoNodeConfig,
   FoundPosition,
+  FoundRecords,
   NodeAnswers,
   NodeRequest,
   NodeSample,
@@ -34,6 +36,7 @@ export class DemoNode {
   readonly #repository: CountingRepository;
   readonly #routes: RoutesClient;
   readonly #fleet: Fleet;
+  readonly #changes: ChangeFollowing;
   readonly #mix: ReadMix;
   readonly #load: ReadLoad;
   #stopping: Promise<void> | undefined;
@@ -54,11 +57,18 @@ export class DemoNode {
     this.#routes = new RoutesClient({ url, apiKey, clock: systemClock, chance: systemChance });
     const repository = new BatchedSource(systemClock, this.#repository);
     this.#fleet = createFleet({ cache, repository, routes: this.#routes, clock: systemClock });
+    this.#changes = followChanges(config.databaseUrl, { cache });
     // Each node asks other questions than its neighbours.
     const seed = config.fleet.seed ^ Number.parseInt(cache.stats().nodeId.slice(-6), 16);
     this.#mix = new ReadMix(makeDemoFleet(config.fleet), seededChance(seed));
     const keysRead = () => cache.stats().reads;
-    this.#load = new ReadLoad({ fleet: this.#fleet, mix: this.#mix, clock: systemClock, keysRead });
+    this.#load = new ReadLoad({
+      fleet: this.#fleet,
+      mix: this.#mix,
+      clock: systemClock,
+      vehicles: config.fleet.vehicles,
+      keysRead,
+    });
     this.#fleet.refresh.start();
     this.#fleet.mornings.start();
   }
@@ -85,6 +95,8 @@ export class DemoNode {
         return null;
       case 'locate':
         return this.#locate(request.vehicleIds);
+      case 'describe':
+        return this.#describe(request.vehicleIds);
       case 'sample':
         return this.#sample();
       case 'stop':
@@ -98,6 +110,7 @@ export class DemoNode {
     this.#stopping ??= (async () => {
       await this.#load.setPace(0);
       await this.#fleet.close();
+      await this.#changes.close();
       await this.#composition.cache.close();
       await Promise.all([this.#pool.close(), this.#routes.close()]);
     })();
@@ -127,6 +140,18 @@ export class DemoNode {
     return positions;
   }
 
+  #describe(ids: readonly string[]): Promise<FoundRecords[]> {
+    return Promise.all(
+      ids.map(async (vehicleId) => {
+        const [vehicle, status] = await Promise.all([
+          this.#fleet.vehicle(vehicleId),
+          this.#fleet.vehicleStatus(vehicleId),
+        ]);
+        return { vehicleId, model: vehicle?.model, odometerKm: status?.odometerKm };
+      }),
+    );
+  }
+
   #sample(): NodeSample {
     const { cache, health } = this.#composition;
     const snapshot = this.#composition.snapshot();
@@ -139,6 +164,7 @@ export class DemoNode {
       snapshot,
       stats: cache.stats(),
       fleet: this.#fleet.stats(),
+      changes: this.#changes.stats(),
       health: health(),
       reads: this.#load.counts(),
       databaseReads: this.#repository.reads,

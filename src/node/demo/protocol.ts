@@ -3,6 +3,7 @@ import type { LocationUpdate } from '../../fleet/domain.js';
 import type { FleetStats } from '../../fleet/stats.js';
 import type { HistogramSnapshot } from '../../metrics/histogram.js';
 import type { MetricsSnapshot } from '../../metrics/snapshot.js';
+import type { ChangeFollowingStats } from '../change-feed.js';
 import type { CacheConfig } from '../config.js';
 import type { Health } from '../level-watch.js';
 import type { DemoFleetPlan } from './demo-fleet.js';
@@ -23,6 +24,13 @@ export interface FoundPosition {
   readonly lon: number;
   readonly speedKmh: number;
   readonly engineOn: boolean;
+}
+
+/** What a node says of a vehicle's details and status. */
+export interface FoundRecords {
+  readonly vehicleId: string;
+  readonly model: string | undefined;
+  readonly odometerKm: number | undefined;
 }
 
 export interface DemoNodeConfig {
@@ -46,6 +54,8 @@ export type NodeRequest =
   /** These vehicles have a position now, and may be asked for. */
   | { readonly kind: 'know'; readonly vehicleIds: readonly string[] }
   | { readonly kind: 'locate'; readonly vehicleIds: readonly string[] }
+  /** What is known of the details and the status of these. */
+  | { readonly kind: 'describe'; readonly vehicleIds: readonly string[] }
   | { readonly kind: 'sample' }
   /** Gives everything back; nothing comes after its answer. */
   | { readonly kind: 'stop' };
@@ -65,6 +75,7 @@ export interface NodeSample {
   readonly snapshot: MetricsSnapshot;
   readonly stats: CacheStats;
   readonly fleet: FleetStats;
+  readonly changes: ChangeFollowingStats;
   readonly health: Health;
   readonly reads: ReadCounts;
   /** Statements that reads sent to the database; a batch is one. */
@@ -90,6 +101,7 @@ export interface NodeAnswers {
   readonly know: null;
   /** Of the vehicles that were found. */
   readonly locate: readonly FoundPosition[];
+  readonly describe: readonly FoundRecords[];
   readonly sample: NodeSample;
   readonly stop: null;
 }

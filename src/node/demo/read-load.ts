@@ -9,6 +9,8 @@ export interface ReadLoadParts {
   readonly fleet: Fleet;
   readonly mix: ReadMix;
   readonly clock: Clock;
+  /** Of the fleet. */
+  readonly vehicles: number;
   /** Keys read so far, by the cache's own count. */
   readonly keysRead: () => number;
 }
@@ -22,8 +24,11 @@ const UNDER_WAY_MAX = 64;
 const BURST_MS = 100;
 /** A node whose own memory is cold is not given its whole share at once. */
 const RAMP_MS = 5_000;
-/** Of a circle of a kilometre, with the vehicles in them. */
-const REGIONS_NEARBY = 20;
+/**
+ * Share of the fleet that is in the cells of a question's circle, on average: their positions are read, and the one in
+ * its middle. Which vehicles these are the process knows.
+ */
+const NEARBY_SHARE = 0.0045;
 const ERRORS_KEPT = 5;
 
 /**
@@ -90,7 +95,7 @@ export class ReadLoad {
     this.#allowance = Math.min(this.#allowance, BURST_MS * perMs);
     while (this.#allowance > 0 && this.#underWay.size < UNDER_WAY_MAX) {
       const read = mix.next();
-      this.#spend(expectedKeys(read));
+      this.#spend(expectedKeys(read, this.#parts.vehicles));
       this.#begin(read);
     }
     this.#cancel = clock.schedule(TICK_MS, () => this.#tick());
@@ -142,9 +147,9 @@ export class ReadLoad {
   }
 }
 
-function expectedKeys(read: Read): number {
+function expectedKeys(read: Read, vehicles: number): number {
   if (read.kind === 'map') return read.ids.length;
-  return read.kind === 'nearby' ? REGIONS_NEARBY : 1;
+  return read.kind === 'nearby' ? 1 + vehicles * NEARBY_SHARE : 1;
 }
 
 /** Asks, and says what should have been in the answer and was not. */
