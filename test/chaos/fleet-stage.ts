@@ -21,6 +21,8 @@ export interface FleetEffort {
 export interface ReadSpan {
   readonly asked: number;
   readonly failed: number;
+  /** Of those: questions that their node had never answered before. */
+  readonly failedCold: number;
   readonly stale: number;
   readonly firstError: string | undefined;
   /** Of all kinds of questions but those to the API outside. */
@@ -147,6 +149,7 @@ export function readsBetween(before: readonly NodeSample[], after: readonly Node
   return {
     asked: difference(({ reads }) => reads.asked),
     failed: difference(({ reads }) => reads.failed),
+    failedCold: difference(({ reads }) => reads.failedCold),
     stale: difference(({ stats }) => stats.staleServed),
     firstError: after.find(({ reads }) => reads.errors.length > 0)?.reads.errors[0],
     latencies,

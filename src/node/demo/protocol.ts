@@ -87,6 +87,8 @@ export interface NodeSample {
 export interface ReadCounts {
   readonly asked: number;
   readonly failed: number;
+  /** Of those that failed: questions that this node had never answered, so that no level need have known. */
+  readonly failedCold: number;
   /** What went wrong the first few times. */
   readonly errors: readonly string[];
   /** By kind of question, from the call to the answer. */

@@ -30,6 +30,8 @@ const RAMP_MS = 5_000;
  */
 const NEARBY_SHARE = 0.0045;
 const ERRORS_KEPT = 5;
+/** Most questions of which it is known that they were answered once. */
+const ANSWERED_MAX = 500_000;
 
 /**
  * Asks the fleet questions at a pace of keys per second, and checks the answers. What a vehicle that exists is asked for
@@ -40,8 +42,11 @@ export class ReadLoad {
   readonly #durations = new Map<ReadKind, Histogram>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #errors: string[] = [];
+  /** Questions that were answered once: what they ask for is in some level. */
+  readonly #answered = new Set<string>();
   #asked = 0;
   #failed = 0;
+  #failedCold = 0;
   #readsPerSecond = 0;
   #rampStartMs = 0;
   #allowance = 0;
@@ -78,6 +83,7 @@ export class ReadLoad {
     return {
       asked: this.#asked,
       failed: this.#failed,
+      failedCold: this.#failedCold,
       errors: this.#errors,
       durations: Object.fromEntries(durations),
     };
@@ -126,6 +132,7 @@ export class ReadLoad {
     try {
       const missing = await missingOf(fleet, read);
       if (missing !== undefined) this.#fail(read, `${missing} was not there`);
+      else if (this.#answered.size < ANSWERED_MAX) this.#answered.add(nameOf(read));
     } catch (thrown) {
       this.#fail(read, toError(thrown).message);
     }
@@ -134,6 +141,7 @@ export class ReadLoad {
 
   #fail(read: Read, what: string): void {
     this.#failed += 1;
+    if (!this.#answered.has(nameOf(read))) this.#failedCold += 1;
     if (this.#errors.length < ERRORS_KEPT) this.#errors.push(`${read.kind}: ${what}`);
   }
 
@@ -150,6 +158,11 @@ export class ReadLoad {
 function expectedKeys(read: Read, vehicles: number): number {
   if (read.kind === 'map') return read.ids.length;
   return read.kind === 'nearby' ? 1 + vehicles * NEARBY_SHARE : 1;
+}
+
+function nameOf(read: Read): string {
+  if (read.kind === 'map') return `map ${read.ids[0]} ${read.ids.length}`;
+  return read.kind === 'nearby' ? `nearby ${read.id} ${read.radiusKm}` : `${read.kind} ${read.id}`;
 }
 
 /** Asks, and says what should have been in the answer and was not. */
