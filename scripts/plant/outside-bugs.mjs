@@ -13,7 +13,7 @@ export const outsideBugs = [
     what: 'who asks the same at the same moment asks the API again',
     file: 'src/fleet/external-source.ts',
     find: 'const joined = this.#flights.find(key, true);',
-    replace: 'const joined = this.#flights.find(`${key} `, true);',
+    replace: "const joined = this.#flights.find(key + ' ', true);",
     tests: ['test/fleet/places.test.ts', 'test/fleet/routes.test.ts'],
   },
   {

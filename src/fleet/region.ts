@@ -34,7 +34,7 @@ export function regionOf(lat: number, lon: number): Region {
 }
 
 /** The region of a row and a column; columns wrap around the globe. */
-export function regionAt(row: number, column: number): Region {
+function regionAt(row: number, column: number): Region {
   const wrapped = ((((column - COLUMN_MIN) % COLUMNS) + COLUMNS) % COLUMNS) + COLUMN_MIN;
   return `${hundredths(row)},${hundredths(wrapped)}`;
 }

@@ -52,7 +52,7 @@ export function makeStatus(done: LogPosition, wallMs: number, wantsReply: boolea
 }
 
 /** `16/B374D848`, as the server writes a position. */
-export function parsePosition(text: string): LogPosition {
+function parsePosition(text: string): LogPosition {
   const [high = '0', low = '0'] = text.split('/');
   return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
 }

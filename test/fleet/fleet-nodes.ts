@@ -20,7 +20,7 @@ export class CountingRepository extends MemoryRepository {
   }
 }
 
-export const CALL: LoadCall = { signal: new AbortController().signal, remainingMs: 10_000 };
+const CALL: LoadCall = { signal: new AbortController().signal, remainingMs: 10_000 };
 
 /** Closes after each test what it was given in it, the last first. */
 export function useClosing(): (close: () => Promise<unknown>) => void {
