@@ -12,7 +12,7 @@ export interface DatabaseEffort extends FleetEffort {
 
 export const FULL: DatabaseEffort = {
   vehicles: 20_000,
-  readsPerSecond: 1_000,
+  readsPerSecond: 3_000,
   calmMs: 20_000,
   afterMs: 30_000,
   downMs: 60_000,

@@ -15,7 +15,7 @@ export interface OutageEffort extends FleetEffort {
 
 export const FULL: OutageEffort = {
   vehicles: 20_000,
-  readsPerSecond: 1_000,
+  readsPerSecond: 3_000,
   calmMs: 30_000,
   afterMs: 10_000,
   silent: 2_000,
@@ -82,6 +82,7 @@ export async function playOutage(effort: OutageEffort, seed: number, say: (text:
     const sent = effort.silent * effort.kept;
     const kept = await city.count('select count(*) from vehicle_location_history where speed_kmh = $1', [MARK_KMH]);
     const failed = after.reduce((sum, { reads }) => sum + reads.failed, 0);
+    const asked = after.reduce((sum, { reads }) => sum + reads.asked, 0);
     const [calmP99 = Number.NaN, duringP99 = Number.NaN] = [calm.quantile(0.99), during.quantile(0.99)];
     const calmBytes = Math.max(...before.map(({ residentBytes }) => residentBytes));
     const row = (id: string, value: number, unit: string, note?: string): Row => ({
@@ -100,7 +101,14 @@ export async function playOutage(effort: OutageEffort, seed: number, say: (text:
       { ...row('rate', sent / seconds, '/s'), better: 'higher' },
       exact(row('lost', sent - kept, 'positions', 'acknowledged, and not in the database')),
       exact(row('wrong', await city.mismatches(), 'vehicles', 'shown elsewhere than they were last, on any node')),
-      exact(row('failed', failed, 'reads', after.flatMap(({ reads }) => reads.errors)[0])),
+      exact(
+        row(
+          'failed',
+          failed,
+          'questions',
+          `of ${asked}; ${after.flatMap(({ reads }) => reads.errors)[0] ?? 'no errors'}`,
+        ),
+      ),
       row('live.calm.p99', calmP99, 'ms', 'from a tracker to its acknowledgement'),
       boundedRow({
         ...row('live.p99', duringP99, 'ms', 'the same while history comes in'),
