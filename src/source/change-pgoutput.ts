@@ -51,12 +51,6 @@ export function makeStatus(done: LogPosition, wallMs: number, wantsReply: boolea
   return status;
 }
 
-/** `16/B374D848`, as the server writes a position. */
-function parsePosition(text: string): LogPosition {
-  const [high = '0', low = '0'] = text.split('/');
-  return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
-}
-
 interface Relation {
   /** Undefined for a table that is none of ours. */
   readonly table: ChangedTable | undefined;

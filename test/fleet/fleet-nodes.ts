@@ -1,5 +1,5 @@
 import { afterEach } from 'vitest';
-import type { Cache, LoadCall } from '../../src/core/cache.js';
+import type { Cache } from '../../src/core/cache.js';
 import type { LocationUpdate } from '../../src/fleet/domain.js';
 import { type CacheConfig, createCache } from '../../src/index.js';
 import { createFleet, type Fleet } from '../../src/node/fleet.js';
@@ -19,8 +19,6 @@ export class CountingRepository extends MemoryRepository {
     return super.locationsWithin(...question);
   }
 }
-
-const CALL: LoadCall = { signal: new AbortController().signal, remainingMs: 10_000 };
 
 /** Closes after each test what it was given in it, the last first. */
 export function useClosing(): (close: () => Promise<unknown>) => void {
